@@ -596,13 +596,13 @@ describe("the provider's keys (rooms.md §1)", () => {
   });
 
   it("verify a token once, and refuse what is only similar to it, and the token itself after its exp", async () => {
-    const verify = vi.spyOn(crypto.subtle, "verify");
+    const checked = vi.spyOn(crypto.subtle, "verify");
     const exp = Math.floor(Date.now() / 1000) + 600;
     const token = await provider.mint({ sub: "again", exp });
     const first = await verifyToken(env, token);
     expect(first).toMatchObject({ ok: true, value: { sub: "again", exp } });
     expect(await verifyToken(env, token)).toEqual(first);
-    expect(verify).toHaveBeenCalledTimes(1);
+    expect(checked).toHaveBeenCalledTimes(1);
     const [header, , signature] = token.split(".");
     const claims = base64url.encode(JSON.stringify({ sub: "mallory", exp }));
     const forged = await verifyToken(env, [header, claims, signature].join("."));
