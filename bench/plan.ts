@@ -17,10 +17,10 @@ export const PLAN = {
   sockets: scaled(1_000, 20),
   /** Connections that are being opened at the same time. */
   connecting: 16,
-  /** Sockets that connect with a ticket, if the subject has tickets. */
-  ticketSockets: scaled(400, 10),
-  /** Sockets that connect with a ticket before, untimed. */
-  ticketWarmUpSockets: scaled(150, 5),
+  /** Sockets that connect so that the server's CPU for it is measured, in each of the ways of a subject. */
+  connects: scaled(1_000, 10),
+  /** Sockets that connect in the same way before, untimed. */
+  warmUpConnects: scaled(300, 5),
   /** Sockets that open and get {@link PLAN.warmUpEvents} before anything is measured. */
   warmUpSockets: scaled(25, 5),
   warmUpEvents: 400,

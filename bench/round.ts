@@ -1,6 +1,6 @@
 import path from "node:path";
 import { setTimeout as rest } from "node:timers/promises";
-import { Fleet } from "./load/fleet.ts";
+import { type ClientOf, Fleet } from "./load/fleet.ts";
 import { Publisher } from "./load/stream.ts";
 import { usageOf } from "../dev/testing/process-usage.ts";
 import { PLAN } from "./plan.ts";
@@ -112,10 +112,22 @@ async function finish({ start, server, publisher, fleet, bursts }: Contender) {
   await fleet.close(publisher.next);
   const events = PLAN.bursts * PLAN.burstEvents;
   const deliveries = events * PLAN.sockets;
+  const { clientOf, headerClientOf = clientOf, ticketClientOf } = server;
+  const withToken = await connectAnew(server, publisher.next, PLAN.sockets, headerClientOf);
+  const from = PLAN.sockets + PLAN.warmUpConnects + PLAN.connects;
+  // NaN: this subject has no tickets.
+  const withTicket =
+    ticketClientOf === undefined
+      ? { first: Number.NaN, again: Number.NaN }
+      : await connectAnew(server, publisher.next, from, ticketClientOf);
   return {
     ...start,
-    /** NaN: this subject has no tickets. */
-    ticketConnectsPerSecond: await connectWithTickets(server, publisher.next),
+    /** Connects per second of the server's CPU: with a token, as the subject takes it, and with a ticket. */
+    tokenConnects: withToken.first,
+    ticketConnects: withTicket.first,
+    /** The same by clients that have connected with that token before. */
+    tokenReturns: withToken.again,
+    ticketReturns: withTicket.again,
     /** Time from publish to receipt of lone events, milliseconds. */
     quietP50: quantile(fleet.latencies, 0.5),
     quietP99: quantile(fleet.latencies, 0.99),
@@ -132,17 +144,38 @@ async function finish({ start, server, publisher, fleet, bursts }: Contender) {
   };
 }
 
-async function connectWithTickets(
-  { ticketClientOf }: RunningSubject,
+/**
+ * Users whose tokens the server has not seen connect, and then once more.
+ * @param from index of the first of them
+ * @returns connects per second of the server's CPU
+ */
+async function connectAnew(
+  server: RunningSubject,
   next: number,
+  from: number,
+  clientOf: ClientOf,
+): Promise<{ readonly first: number; readonly again: number }> {
+  // The objects that count requests are created only once, and hot code is compiled.
+  await perCpuSecond(server, next, PLAN.warmUpConnects, (index) => clientOf(from + index));
+  const those: ClientOf = (index) => clientOf(from + PLAN.warmUpConnects + index);
+  const first = await perCpuSecond(server, next, PLAN.connects, those);
+  return { first, again: await perCpuSecond(server, next, PLAN.connects, those) };
+}
+
+async function perCpuSecond(
+  server: RunningSubject,
+  next: number,
+  count: number,
+  clientOf: ClientOf,
 ): Promise<number> {
-  if (ticketClientOf === undefined) return Number.NaN;
-  // The objects that count tickets are created only once in the life of a deployment, with their databases.
-  const first = new Fleet(next);
-  await first.open(PLAN.ticketWarmUpSockets, PLAN.connecting, ticketClientOf);
-  await first.close(next);
   const fleet = new Fleet(next);
-  const perSecond = await connect(fleet, PLAN.ticketSockets, ticketClientOf);
+  const cpuSeconds = await cpuSecondsOf(server, async () => {
+    await connect(fleet, count, clientOf);
+    // Work that connecting leaves counts as well.
+    await rest(PLAN.settleMs);
+  });
   await fleet.close(next);
-  return perSecond;
+  // The server's work for those who leave does not count for the next ones.
+  await rest(PLAN.settleMs);
+  return count / cpuSeconds;
 }

@@ -35,7 +35,9 @@ await runBench("bench", "CPU time and memory", async ({ folder, secret, atEnd })
   const startedAt = performance.now();
   const memory = await mkdtemp(path.join(MEMORY, "guildhub-bench-"));
   atEnd(() => rm(memory, { recursive: true, force: true }));
-  const identity = await startIdentity(Math.max(PLAN.sockets, PLAN.idleSockets));
+  const identity = await startIdentity(
+    Math.max(PLAN.sockets + 2 * (PLAN.warmUpConnects + PLAN.connects), PLAN.idleSockets),
+  );
   atEnd(() => identity.close());
   console.log("bundling …");
   const bundle = await bundleWorker(path.join(folder, "bundle"));

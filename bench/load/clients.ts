@@ -6,6 +6,8 @@ export type Entry = {
   readonly port: number;
   /** Path and query. */
   readonly path: string;
+  /** Header fields of the upgrade. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** First frame to send. */
   readonly hello?: string;
   /** Text of the frame that says that the connection is served; absent: the upgrade says so. */

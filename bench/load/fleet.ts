@@ -163,7 +163,7 @@ export class Fleet {
   /** Connects, and waits until the connection is served. @throws when it is refused or takes too long */
   async #connect(member: Member): Promise<void> {
     const { client } = member;
-    const { port, path, hello, greeting } = await client.entry();
+    const { port, path, headers, hello, greeting } = await client.entry();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     let isServed = false;
     const serve = (): void => {
@@ -173,7 +173,7 @@ export class Fleet {
     const socket = openLeanSocket(
       {
         url: new URL(path, `ws://127.0.0.1:${port}`),
-        headers: ownAddress(),
+        headers: { ...ownAddress(), ...headers },
         ...(hello === undefined ? {} : { hello }),
       },
       {

@@ -6,6 +6,7 @@ import { figure, ratio, type Figure, type Summary } from "./summary.ts";
 import {
   CANNOT,
   count,
+  kib,
   ms,
   percent,
   seconds,
@@ -80,10 +81,12 @@ function roundTables(summary: Summary, contenders: readonly Named[]): string[] {
     (what: Figure, other: SubjectName): Cell =>
     ({ name }) =>
       times(ratio(summary, what, name, other));
-  const byTicketless: Cell = ({ name }) => {
-    const value = ratio(summary, "ticketConnectsPerSecond", name, "bare", "connectsPerSecond");
-    return Number.isNaN(value) ? CANNOT : times(value);
-  };
+  const byToken =
+    (what: Figure, base: Figure): Cell =>
+    ({ name }) => {
+      const value = ratio(summary, what, name, "socket-io", base);
+      return Number.isNaN(value) ? CANNOT : times(value);
+    };
   const label: Cell = (contender) => contender.label;
   return [
     tableOf(contenders, [
@@ -99,11 +102,20 @@ function roundTables(summary: Summary, contenders: readonly Named[]): string[] {
       ["connections", label],
       ["connects per second", own("connectsPerSecond", count)],
       ["× bare loop", by("connectsPerSecond", "bare")],
-      ["with a ticket", own("ticketConnectsPerSecond", count)],
-      ["× bare loop, without", byTicketless],
       ["KiB per idle socket", own("kibPerSocket", (value) => value.toFixed(0))],
       ["deliveries per second", own("deliveriesPerSecond", count)],
       ["generator busy", own("generatorBusy", percent)],
+    ]),
+    tableOf(contenders, [
+      ["connects per server CPU-second", label],
+      ["with a token", own("tokenConnects", count)],
+      ["× Socket.IO", byToken("tokenConnects", "tokenConnects")],
+      ["again", own("tokenReturns", count)],
+      ["× Socket.IO", byToken("tokenReturns", "tokenReturns")],
+      ["with a ticket", own("ticketConnects", count)],
+      ["× Socket.IO, token", byToken("ticketConnects", "tokenConnects")],
+      ["again", own("ticketReturns", count)],
+      ["× Socket.IO, token", byToken("ticketReturns", "tokenReturns")],
     ]),
     tableOf(contenders, [
       ["publishing, events a second", label],
@@ -225,7 +237,8 @@ export function aimsOf(summary: Summary): Aim[] {
     ratio(summary, "deliveriesPerCpuSecond", name, other);
   const p50 = (name: SubjectName): number => ratio(summary, "quietP50", name, "bare");
   const onDisk = (what: Figure): number => ratio(summary, what, "hub", "hub-memory");
-  const perTicket = ratio(summary, "ticketConnectsPerSecond", "hub", "bare", "connectsPerSecond");
+  const perToken = (what: Figure, base: Figure): number =>
+    ratio(summary, what, "hub", "socket-io", base);
   const deliveries = "bursts, batching: deliveries per CPU-second of";
   return [
     aim(`${deliveries} the bare loop`, perCpu("hub-batch", "bare"), "≥", 5, times),
@@ -243,7 +256,23 @@ export function aimsOf(summary: Summary): Aim[] {
     ),
     ...resumeAims(summary, "hub", "resume of 1,000 events"),
     ...resumeAims(summary, "hub-batch", "resume of 1,000 events, batching"),
-    aim("connects with a ticket: of the bare loop's connects", perTicket, "≥", 0.5, times),
+    ...(
+      [
+        ["token in the header", "tokenConnects", "tokenConnects", 1.3],
+        ["token in the header, again", "tokenReturns", "tokenReturns", 1.3],
+        ["ticket", "ticketConnects", "tokenConnects", 0.9],
+        ["ticket, again", "ticketReturns", "tokenReturns", 0.9],
+      ] as const
+    ).map(([text, what, base, bound]) =>
+      aim(
+        `connects per CPU-second, ${text}: of Socket.IO with a token`,
+        perToken(what, base),
+        "≥",
+        bound,
+        times,
+      ),
+    ),
+    aim("memory of an idle socket", figure(summary, "kibPerSocket", "hub"), "≤", 95, kib),
     idleAim(summary),
   ];
 }

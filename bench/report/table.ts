@@ -36,6 +36,11 @@ export function times(value: number): string {
   return Number.isNaN(value) ? "–" : `${value.toFixed(2)} ×`;
 }
 
+/** An amount of memory. */
+export function kib(value: number): string {
+  return `${value.toFixed(0)} KiB`;
+}
+
 /** A time, in milliseconds. */
 export function ms(value: number): string {
   return `${value.toFixed(1)} ms`;

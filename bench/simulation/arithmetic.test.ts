@@ -11,6 +11,7 @@ import {
   EVENING,
   IDLE,
   place,
+  returnsPerSecond,
   STEADY,
   totalCost,
   usageOf,
@@ -64,9 +65,14 @@ describe("the usage of a month", () => {
   });
 });
 
+test("a million clients that come back at once leave each rate limiter half of what it can take", () => {
+  const million = place(1_000_000, SIZES.perHub, SIZES.perRelay);
+  expect(returnsPerSecond(million)).toBeGreaterThan(50_000);
+  expect(returnsPerSecond(million) / RATE_LIMITERS).toBeLessThan(500);
+});
+
 describe("docs/scale.md", () => {
   test("uses the limits of the code", () => {
-    expect(SIZES.limiters).toBe(RATE_LIMITERS);
     const limits = { hub: SOCKETS_PER_HUB, relay: SOCKETS_PER_RELAY };
     expect(
       planPlacement({ ownSockets: SIZES.perHub - 1, relays: [], limits, lowSince: null, now: 0 })

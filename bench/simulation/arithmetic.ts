@@ -193,6 +193,11 @@ export function totalCost(usage: Partial<Usage>): number {
   return Object.values(costOf(usage)).reduce((sum, part) => sum + part, 0);
 }
 
+/** Clients that connect in a second when all sockets of a guild come back at once. */
+export function returnsPerSecond({ sockets, perObject }: Placement): number {
+  return sockets / returnSeconds(perObject);
+}
+
 /** Time over which the sockets of one object reconnect, seconds: the value of `retryWindowMs`. */
 export function returnSeconds(perObject: number): number {
   return perObject / ACCEPTS_PER_SECOND;

@@ -24,6 +24,12 @@ describe("a crowd at a hub and its relays", () => {
     expect(results.lags).toBeGreaterThan(0);
   });
 
+  test("those who come back at once are spread over the rate limiters", () => {
+    const { limiter, tries } = results.restart.busiest;
+    expect(limiter).toBeGreaterThan(0);
+    expect(limiter).toBeLessThan(tries / 10);
+  });
+
   test("without faults an event takes one call to each relay and one row in it, and a burst shares calls", () => {
     const { steady, bursts } = results;
     expect(steady.calls / steady.relays).toBeCloseTo(1, 1);

@@ -1,3 +1,4 @@
+import { RATE_LIMITERS } from "../../src/platform/quota.ts";
 import { SOCKETS_PER_HUB, SOCKETS_PER_RELAY } from "../../src/protocol/limits.ts";
 import { type Column, percent, tableOf, whole } from "../report/table.ts";
 import {
@@ -13,6 +14,7 @@ import {
   type Placement,
   PLATFORM,
   returnSeconds,
+  returnsPerSecond,
   ROWS,
   STEADY,
   totalCost,
@@ -30,8 +32,6 @@ export const SIZES = {
   /** Sockets of the hub, and of each relay, at which a growing guild gets another relay. */
   perHub: SOCKETS_PER_HUB * FULL_AT,
   perRelay: SOCKETS_PER_RELAY * FULL_AT,
-  /** Objects that share the rate limits (docs/design/rate-limits.md). */
-  limiters: 32,
 } as const;
 
 const GUILDS = [100, 1_000, 10_000, 30_000, 100_000, 300_000, 1_000_000];
@@ -187,14 +187,15 @@ function levelTable(): string {
 }
 
 function stormTable(): string {
-  const perSecond = ({ sockets, perObject }: Placement): number =>
-    sockets / returnSeconds(perObject);
   return tableOf(GUILDS.filter((sockets) => sockets >= 1_000).map(placed), [
     ["sockets that come back", ({ sockets }) => whole(sockets)],
     ["objects", ({ relays }) => whole(relays + 1)],
     ["spread over", ({ perObject }) => `${whole(returnSeconds(perObject))} s`],
-    ["accepts/s, all objects", (placement) => whole(perSecond(placement))],
-    ["tickets/s of each limiter", (placement) => whole(perSecond(placement) / SIZES.limiters)],
+    ["accepts/s, all objects", (placement) => whole(returnsPerSecond(placement))],
+    [
+      "tickets/s of each limiter",
+      (placement) => whole(returnsPerSecond(placement) / RATE_LIMITERS),
+    ],
     ["pulls at the hub", ({ relays }) => whole(relays)],
   ]);
 }
@@ -225,6 +226,7 @@ export function describeResults(results: Results): string {
     `    - accepted by one object: ${whole(busiest.accepts.one)}`,
     `    - accepted by all objects: ${whole(busiest.accepts.all)}`,
     `    - tries at all objects: ${whole(busiest.tries)}`,
+    `    - requests to one rate limiter: ${whole(busiest.limiter)}`,
     `  - told to come later: ${whole(restart.refused)} times`,
     `  - relays afterwards: ${whole(restart.relays)}`,
     `  - snapshots that relays requested: ${whole(restart.snapshotCalls)}`,

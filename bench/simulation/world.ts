@@ -1,3 +1,4 @@
+import { shareOf } from "../../src/platform/rate-limit.ts";
 import { PLACEMENT_TTL_MS, SOCKETS_PER_HUB, SOCKETS_PER_RELAY } from "../../src/protocol/limits.ts";
 import type { MemoryObject, Served } from "../../src/testing/memory-platform.ts";
 import { type Random, seededRandom } from "../../src/testing/random.ts";
@@ -55,6 +56,8 @@ export class World {
   readonly #guild: VirtualGuild;
   readonly #isolates = new Map<number, Remembered>();
   readonly #triesAt = new Map<number, number>();
+  /** Tickets that were asked for, by rate limiter and second. */
+  readonly #countedAt = new Map<number, Map<number, number>>();
   /** Clients let in, by object and second. */
   readonly #acceptedAt = new Map<Place, Map<number, number>>();
   #hubDies = false;
@@ -71,6 +74,8 @@ export class World {
     this.#guild.fate = () => this.#fate();
     const enter = (client: Client): void => {
       countSecond(this.#triesAt, time.now);
+      const limiter = shareOf({ name: "ws-ticket", key: client.sub });
+      countSecond(secondsOf(this.#countedAt, limiter), time.now);
       void this.#come(client, this.#placeOf(client));
     };
     this.crowd = new Crowd({ count: clients, time, random, ledger, enter });
@@ -138,6 +143,8 @@ export class World {
       accepts: mostAtOnce([...this.#acceptedAt.values()], ms),
       /** Clients that tried, each with a ticket. */
       tries: mostAtOnce([this.#triesAt], ms).all,
+      /** Requests to one rate limiter. */
+      limiter: mostAtOnce([...this.#countedAt.values()], ms).one,
     };
   }
 
@@ -184,14 +191,19 @@ export class World {
     const socket = await this.#guild.enter(object, optionsOf(client));
     if (socket === COME_BACK_LATER) return crowd.turnedAway(client);
     if (typeof socket === "number") throw new Error(`a client was refused with ${socket}`);
-    const counts = this.#acceptedAt.get(object) ?? new Map<number, number>();
-    this.#acceptedAt.set(object, counts);
     const { now } = this.time;
-    countSecond(counts, now);
+    countSecond(secondsOf(this.#acceptedAt, object), now);
     const connection = new Connection(crowd, { client, object, socket, openedAt: now });
     crowd.entered(connection);
     socket.attach(connection);
   }
+}
+
+/** The counts of one of many. */
+function secondsOf<Key>(all: Map<Key, Map<number, number>>, one: Key): Map<number, number> {
+  const counts = all.get(one) ?? new Map<number, number>();
+  all.set(one, counts);
+  return counts;
 }
 
 /** The highest counts of one second since a time, milliseconds: of one object, and of all together. */

@@ -89,6 +89,19 @@ async function startHub(
       hello: JSON.stringify({ type: "auth", token: identity.tokenOf(index), ...position }),
       greeting: AUTHENTICATED,
     }));
+  const headerClientOf = (index: number): GuildClient =>
+    new GuildClient((position) => {
+      const parameters = new URLSearchParams(query);
+      for (const [name, value] of Object.entries(position ?? {})) {
+        parameters.set(name, String(value));
+      }
+      return {
+        port,
+        path: `/ws?${parameters.toString()}`,
+        headers: { Authorization: `Bearer ${identity.tokenOf(index)}` },
+        greeting: AUTHENTICATED,
+      };
+    });
   const ticketClientOf = (index: number): GuildClient =>
     new GuildClient(async (position) => {
       const url = await askForTicket(`http://127.0.0.1:${port}`, identity.tokenOf(index));
@@ -102,6 +115,7 @@ async function startHub(
   return {
     ...server,
     clientOf,
+    headerClientOf,
     ...(tickets ? { ticketClientOf } : {}),
     d1Queries: () => countAt(server.ports.get(D1_SERVICE) ?? 0, "/queries"),
     ...(observed === "calls" ? { calls: () => countAt(port, "/calls") } : {}),

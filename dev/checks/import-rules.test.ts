@@ -50,8 +50,8 @@ const KNOWN_TO_TOOLS = [
   "src/platform/variables.ts",
   "dev/",
 ];
-/** Hubs in memory, for tests and the simulation. */
-const SIMULATED = ["src/testing/"];
+/** Hubs in memory, for tests and the simulation, and which object counts a request. */
+const SIMULATED = ["src/testing/", "src/platform/rate-limit.ts", "src/platform/quota.ts"];
 
 /** Files in which a tool requires a default export. */
 const HAS_DEFAULT_EXPORT: ReadonlySet<string> = new Set([

@@ -14,6 +14,8 @@ type TurnPorts = {
   readonly host: StreamHost;
   readonly sequencer: Sequencer;
   readonly extensions: () => readonly HubExtension[];
+  /** The state may change now, or has changed. */
+  readonly onTurn: () => void;
 };
 
 /** Publishes inside a turn. */
@@ -29,7 +31,13 @@ export class ExtensionTurns {
 
   /** Runs `work` in one transaction, and then sends what it published. */
   run<T>(work: () => T): T {
-    return this.#ports.sequencer.turn(work);
+    const { onTurn, sequencer } = this.#ports;
+    onTurn();
+    try {
+      return sequencer.turn(work);
+    } finally {
+      onTurn();
+    }
   }
 
   /** Publishes for an extension. A refusal is a bug of the extension: its whole turn is rolled back. */

@@ -48,17 +48,25 @@ const Handover = z.object({
 /** What the Worker knows about a socket that it hands over. Versioned, because Worker and hub may differ. */
 export type Handover = z.infer<typeof Handover>;
 
+/** Characters that a header cannot carry, and the percent sign, which a hub of the version before would decode. */
+const NOT_IN_HEADER = /[^\x20-\x24\x26-\x7e]/g;
+
 /** Writes the header. It is ASCII only, also if the subject's name is not. */
 export function writeHandover(handover: Handover): string {
   // A hub of the version before reads the name as `guildId`.
-  return encodeURIComponent(JSON.stringify({ ...handover, guildId: handover.hub }));
+  return JSON.stringify({ ...handover, guildId: handover.hub }).replace(
+    NOT_IN_HEADER,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** Reads the header; null: it is missing, or of a version that this hub does not know. */
 export function readHandover(header: string | null): Handover | null {
   if (header === null) return null;
   try {
-    const sent = JSON.parse(decodeURIComponent(header)) as { hub?: unknown; guildId?: unknown };
+    // A Worker of the version before encodes it as a part of a URL.
+    const json = header.startsWith("%") ? decodeURIComponent(header) : header;
+    const sent = JSON.parse(json) as { hub?: unknown; guildId?: unknown };
     // A Worker of the version before sends the name as `guildId`.
     const parsed = Handover.safeParse({ ...sent, hub: sent.hub ?? sent.guildId });
     return parsed.success ? parsed.data : null;

@@ -13,7 +13,6 @@ import type { Start } from "./admission.ts";
 import { mayRead as mayReadWith } from "./core/audience.ts";
 import type { Entry, PublisherPosition, Revocation } from "./core/journal.ts";
 import type { Placement } from "./core/placement.ts";
-import type { SnapshotAt } from "./core/opening.ts";
 import type { JournalPull, RelayAttachment, RelaySnapshot } from "./core/relay-calls.ts";
 import { RELAYS_TASK } from "./core/relay-fanout.ts";
 import { Sequencer } from "./core/sequencer.ts";
@@ -29,7 +28,6 @@ import type { HubKind } from "./kind.ts";
 import { connectionsOf, explainHere, reportOf } from "./inspection.ts";
 import { PRESENCE_TASK, PresenceTeller } from "./presence-teller.ts";
 import type {
-  Audience,
   HubStatus,
   IncomingEvent,
   IngestResult,
@@ -38,6 +36,7 @@ import type {
   Signal,
 } from "./publisher.ts";
 import type { HubRuntime } from "./runtime.ts";
+import { Snapshots } from "./snapshots.ts";
 import { SqliteDuplex } from "./sqlite-duplex.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
@@ -64,6 +63,7 @@ export class HubObject {
   readonly #store: SqliteStore;
   readonly #sequencer: Sequencer;
   readonly #turns: ExtensionTurns;
+  readonly #snapshots: Snapshots;
   readonly #presence: PresenceTeller;
   /** null: no extension hears sockets. */
   readonly #duplex: Duplex | null;
@@ -89,7 +89,7 @@ export class HubObject {
     });
     this.#facts = new HubFacts(this.#store, runtime);
     const { name } = this.#facts;
-    const start: Start = { holds: () => true, snapshot: (mayRead) => this.#snapshot(mayRead) };
+    const start: Start = { holds: () => true, snapshot: (mayRead) => this.#snapshots.of(mayRead) };
     this.host = new StreamHost(runtime, env, kind, this.#store, {
       hub: name,
       relay: null,
@@ -131,6 +131,12 @@ export class HubObject {
       sql: runtime.storage.sql,
       host: this.host,
       sequencer: this.#sequencer,
+      extensions: () => this.#areas.extensions,
+      onTurn: () => this.#snapshots.forget(),
+    });
+    this.#snapshots = new Snapshots({
+      store: this.#store,
+      turns: this.#turns,
       extensions: () => this.#areas.extensions,
     });
     this.#duplex = extensions.some(({ sockets }) => sockets !== undefined)
@@ -262,7 +268,7 @@ export class HubObject {
     const { epoch } = this.#store.extent();
     return readers.map((grants) => {
       const held = new Set(grants);
-      const { seq, state } = this.#snapshot((audience) => mayReadWith(audience, held));
+      const { seq, state } = this.#snapshots.of((audience) => mayReadWith(audience, held));
       return { epoch, seq, state: JSON.stringify(state) };
     });
   }
@@ -303,12 +309,6 @@ export class HubObject {
     this.host.meter.count("published", entries.length);
     this.host.server.broadcast(entries);
     this.relays.tell(entries);
-  }
-
-  #snapshot(mayRead: (audience: Audience) => boolean): SnapshotAt {
-    const parts = this.#areas.extensions.map((one) => one.snapshot(this.#turns.of(one), mayRead));
-    const state = Object.assign({}, ...parts) as Record<string, unknown>;
-    return { seq: this.#store.extent().head, state };
   }
 
   async #runTask(key: string): Promise<void> {

@@ -11,6 +11,10 @@ export class SqliteStore extends SqliteJournal implements HubStore {
   #sweptAt = 0;
   /** Whether there is any revocation; null: not looked up since the wake. */
   #hasRevocations: boolean | null = null;
+  /** The tasks as they are stored; null: not read since the wake, or since a turn was rolled back. */
+  #tasks: Map<string, number> | null = null;
+  /** When the first of them is due, milliseconds; null: there is none; undefined: to be found again. */
+  #nextTaskAt: number | null | undefined;
 
   constructor(storage: HubRuntime["storage"]) {
     super(storage);
@@ -66,9 +70,22 @@ export class SqliteStore extends SqliteJournal implements HubStore {
     }
   }
 
+  override transaction<T>(work: () => T): T {
+    try {
+      return super.transaction(work);
+    } catch (error) {
+      this.#tasks = null;
+      throw error;
+    }
+  }
+
   writeTask(key: string, at: number | null): void {
+    const tasks = this.#knownTasks();
+    if (tasks.get(key) === (at ?? undefined)) return;
+    this.#nextTaskAt = undefined;
     if (at === null) {
       this.sql.exec("DELETE FROM tasks WHERE key = ?", key);
+      tasks.delete(key);
       return;
     }
     this.sql.exec(
@@ -76,10 +93,11 @@ export class SqliteStore extends SqliteJournal implements HubStore {
       key,
       at,
     );
+    tasks.set(key, at);
   }
 
   readTask(key: string): number | null {
-    return this.first<{ at: number }>("SELECT at FROM tasks WHERE key = ?", key)?.at ?? null;
+    return this.#knownTasks().get(key) ?? null;
   }
 
   dueTasks(now: number): string[] {
@@ -90,7 +108,13 @@ export class SqliteStore extends SqliteJournal implements HubStore {
   }
 
   nextTaskAt(): number | null {
-    return this.first<{ at: number }>("SELECT at FROM tasks ORDER BY at LIMIT 1")?.at ?? null;
+    const tasks = this.#knownTasks();
+    if (this.#nextTaskAt === undefined) {
+      let next = Number.POSITIVE_INFINITY;
+      for (const at of tasks.values()) next = Math.min(next, at);
+      this.#nextTaskAt = Number.isFinite(next) ? next : null;
+    }
+    return this.#nextTaskAt;
   }
 
   readRelays(): RelayRow[] {
@@ -168,6 +192,14 @@ export class SqliteStore extends SqliteJournal implements HubStore {
   readCounters(): Readonly<Record<string, number>> {
     const rows = this.sql.exec<{ name: string; n: number }>("SELECT name, n FROM counters");
     return Object.fromEntries(rows.toArray().map(({ name, n }) => [name, n]));
+  }
+
+  #knownTasks(): Map<string, number> {
+    if (this.#tasks !== null) return this.#tasks;
+    const rows = this.sql.exec<{ key: string; at: number }>("SELECT key, at FROM tasks").toArray();
+    this.#nextTaskAt = undefined;
+    this.#tasks = new Map(rows.map(({ key, at }) => [key, at]));
+    return this.#tasks;
   }
 
   /** Deletes some expired keys now and then, so that no single event has to delete all of them. */

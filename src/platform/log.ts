@@ -32,8 +32,8 @@ export function log(
  * (`dev/checks/linear-patterns.test.ts`).
  */
 function redact(line: string): string {
-  return line
-    .replace(/[\w.-]+/g, hideToken)
+  const hidden = line.includes(TOKEN_START) ? line.replace(/[\w.-]+/g, hideToken) : line;
+  return hidden
     .replace(/\b(Bearer|Bot|Basic) {1,9}[\w.~+/=-]{8,}/gi, "$1 [token]")
     .replace(/([?&](?:ticket|token|code|state)=)[^&\s"\\]+/gi, "$1[token]")
     .replace(
@@ -43,9 +43,12 @@ function redact(line: string): string {
     .replace(/\bsha256=[0-9a-f]{64}/gi, "sha256=[signature]");
 }
 
-/** A JWT or JWE is three or five parts joined by dots, and begins with `{"` in Base64. */
+/** `{"` in Base64. */
+const TOKEN_START = "eyJ";
+
+/** A JWT or JWE is three or five parts joined by dots, and begins with {@link TOKEN_START}. */
 function hideToken(word: string): string {
-  const start = word.indexOf("eyJ");
+  const start = word.indexOf(TOKEN_START);
   if (start === -1) return word;
   const isToken = word.slice(start).split(".", 3).length === 3;
   return isToken ? `${word.slice(0, start)}[token]` : word;

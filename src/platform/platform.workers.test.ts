@@ -42,6 +42,7 @@ import { verifyToken } from "./auth/verify-token.ts";
 import { Problem, PROBLEM_TYPE } from "./http/problem.ts";
 import { begin, CLAIM_STALE_MS, complete, release, sweepIdempotencyKeys } from "./idempotency.ts";
 import { RATE_LIMITERS } from "./quota.ts";
+import { MEMORY_ONLY_MS } from "./rate-limiter.ts";
 import { limiterOf, rateLimitHeaders, takeToken } from "./rate-limit.ts";
 
 const NOW = Math.floor(Date.now() / 1000);
@@ -594,11 +595,30 @@ describe("the provider's keys (rooms.md §1)", () => {
     expect(keyRequests).toBe(1);
   });
 
+  it("verify a token once, and refuse what is only similar to it, and the token itself after its exp", async () => {
+    const checked = vi.spyOn(crypto.subtle, "verify");
+    const exp = Math.floor(Date.now() / 1000) + 600;
+    const token = await provider.mint({ sub: "again", exp });
+    const first = await verifyToken(env, token);
+    expect(first).toMatchObject({ ok: true, value: { sub: "again", exp } });
+    expect(await verifyToken(env, token)).toEqual(first);
+    expect(checked).toHaveBeenCalledTimes(1);
+    const [header, , signature] = token.split(".");
+    const claims = base64url.encode(JSON.stringify({ sub: "mallory", exp }));
+    const forged = await verifyToken(env, [header, claims, signature].join("."));
+    expect(forged).toMatchObject({ ok: false });
+    later(600_000 + JWT_CLOCK_SKEW_SECONDS * 1_000);
+    expect(await verifyToken(env, token)).toMatchObject({ error: { reason: "expired" } });
+  });
+
   it("that were withdrawn stop working within an hour", async () => {
-    expect(await verify()).toBe(true);
+    const exp = Math.floor((Date.now() + 2 * HOUR_MS) / 1000);
+    const seen = await provider.mint({ sub: "alice", exp });
+    expect(await verify(seen)).toBe(true);
     const next = await testProvider("key-2");
     answerKeys = () => Response.json(next.jwks);
     later(HOUR_MS);
+    expect(await verify(seen)).toBe(false);
     expect(await verify(await provider.mint({ sub: "alice" }))).toBe(false);
   });
 
@@ -850,6 +870,32 @@ describe("rate limits (rooms.md §1)", () => {
       expect([path, (await problemOf(response)).code]).toEqual([path, "rate_limited"]);
       expect((await callAs(good, method, path)).status).not.toBe(429);
     }
+  });
+
+  it("write nothing for a key that asks now and then, and still count it exactly", async () => {
+    const often = { ...limit, key: "frank", quota: 60 };
+    const stub = limiterOf(env, often);
+    later(0);
+    const brief = MEMORY_ONLY_MS / 1_000;
+    // Begins a half of the memory. The counts of the other key move on to the older half in between.
+    await takeToken(env, { ...often, key: neighbourOf("frank") });
+    later(3_000);
+    for (let i = 1; i <= brief; i += 1) {
+      expect((await takeToken(env, often)).remaining).toBe(60 - i);
+    }
+    later(3_000);
+    expect((await takeToken(env, often)).remaining).toBe(57);
+    later(MEMORY_ONLY_MS);
+    expect((await takeToken(env, often)).remaining).toBe(59);
+    // A neighbour that uses up its quota is written, and all that waits with it.
+    await takeToken(env, { ...limit, key: neighbourOf("frank") });
+    await written(neighbourOf("frank"));
+    expect(await rowsAt(stub)).toEqual([`test:${neighbourOf("frank")}`]);
+
+    for (let i = 1; i <= brief; i += 1) await takeToken(env, often);
+    await written("frank");
+    await evictDurableObject(stub);
+    expect((await takeToken(env, often)).remaining).toBe(53);
   });
 
   it("need a fixed number of objects for any number of keys", async () => {

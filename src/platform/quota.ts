@@ -87,7 +87,8 @@ export function decideSecondBucket(
 }
 
 /**
- * Number of objects that count the rate limits. Each handles about a thousand requests a second. Its database is
- * created once. After a change of this number all counts start at zero (docs/design/rate-limits.md).
+ * Number of objects that count the rate limits: enough that a million clients who come back at once are some
+ * hundred requests a second for each (docs/scale.md). An object that nobody calls, or that has nothing to store,
+ * costs nothing. After a change of this number all counts start at zero (docs/design/rate-limits.md).
  */
-export const RATE_LIMITERS = 32;
+export const RATE_LIMITERS = 128;

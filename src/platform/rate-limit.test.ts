@@ -1,6 +1,6 @@
-import { describe, expect, it } from "vitest";
-import { decideGcra } from "./quota.ts";
-import { rateLimitHeaders, type RateLimitDecision } from "./rate-limit.ts";
+import { describe, expect, it, test } from "vitest";
+import { decideGcra, RATE_LIMITERS } from "./quota.ts";
+import { rateLimitHeaders, shareOf, type RateLimitDecision } from "./rate-limit.ts";
 
 const NOW = 1_000_000;
 
@@ -29,4 +29,16 @@ describe("the fields of a limited answer", () => {
     const refused = { ...after(11, "user", 10), retryAfterMs: 0 };
     expect(rateLimitHeaders([refused])["Retry-After"]).toBe("1");
   });
+});
+
+test("a crowd that comes back at once is spread evenly over all limiters", () => {
+  // The clients of one second (docs/scale.md), with names as alike as names can be.
+  const crowd = 62_500;
+  const counts = new Map<number, number>();
+  for (let i = 0; i < crowd; i += 1) {
+    const share = shareOf({ name: "ws-ticket", key: `user-${i}` });
+    counts.set(share, (counts.get(share) ?? 0) + 1);
+  }
+  expect(counts.size).toBe(RATE_LIMITERS);
+  expect(Math.max(...counts.values())).toBeLessThan((crowd / RATE_LIMITERS) * 1.25);
 });

@@ -27,9 +27,13 @@ export function limiterOf(
   env: Pick<PlatformEnv, "LIMITER">,
   limit: Pick<RateLimit, "name" | "key">,
 ): DurableObjectStub<RateLimiterRpc> {
+  return env.LIMITER.getByName(`share-${shareOf(limit)}`);
+}
+
+/** Which of the {@link RATE_LIMITERS} objects counts this limit. */
+export function shareOf(limit: Pick<RateLimit, "name" | "key">): number {
   // An attacker who sends everything to one object is limited there by their own quota.
-  const share = fnv1a(countedAs(limit)) % RATE_LIMITERS;
-  return env.LIMITER.get(env.LIMITER.idFromName(`share-${share}`));
+  return fnv1a(countedAs(limit)) % RATE_LIMITERS;
 }
 
 function countedAs({ name, key }: Pick<RateLimit, "name" | "key">): string {

@@ -10,6 +10,7 @@ import { err, ok, type Result } from "../result.ts";
 import { ALGORITHMS, type KeyChoice, type KeySet } from "./key-set.ts";
 import type { Principal } from "./principal.ts";
 import { ProviderKeys } from "./provider-keys.ts";
+import { digestOf, VerifiedTokens } from "./verified-tokens.ts";
 
 /** Why a token was refused. `require-auth.ts` decides what the client is told. */
 export type TokenFailure =
@@ -58,16 +59,36 @@ export async function verifyToken(
   env: PlatformEnv,
   token: string,
 ): Promise<Result<Principal, TokenFailure>> {
-  const header = readHeader(token);
-  if (!header.ok) return header;
   const { jwt } = platformConfigOf(env);
   const provider = new ProviderKeys(env, jwt.jwksUrl, systemClock);
+  const digest = await digestOf(token);
   const keys = await provider.current();
+  const tokens = verifiedFor(jwt);
+  const known = digest === null || keys === null ? null : tokens.get(digest, keys, systemClock());
+  if (known !== null && known !== undefined) return ok(known);
+  const header = readHeader(token);
+  if (!header.ok) return header;
   if (keys === null) return err({ reason: "keys_unavailable" });
-  const first = await verifyWith(env, token, header.value, keys);
+  const verified = async (by: KeySet): Promise<Result<Principal, TokenFailure>> => {
+    const result = await verifyWith(env, token, header.value, by);
+    if (result.ok && digest !== null) tokens.add(digest, by, result.value);
+    return result;
+  };
+  const first = await verified(keys);
   if (first.ok || first.error.reason !== "unknown_key") return first;
   const newer = await provider.otherThan(keys);
-  return newer === null ? first : verifyWith(env, token, header.value, newer);
+  return newer === null ? first : verified(newer);
+}
+
+/** The verified tokens of each configuration: another issuer or audience may accept other tokens. */
+const tokensOf = new WeakMap<object, VerifiedTokens>();
+
+function verifiedFor(jwt: object): VerifiedTokens {
+  const before = tokensOf.get(jwt);
+  if (before !== undefined) return before;
+  const tokens = new VerifiedTokens();
+  tokensOf.set(jwt, tokens);
+  return tokens;
 }
 
 function readHeader(token: string): Result<KeyChoice, TokenFailure> {
