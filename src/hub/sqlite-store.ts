@@ -18,14 +18,20 @@ export class SqliteStore extends SqliteJournal implements HubStore {
   }
 
   remember(key: string, expiresAt: number, now: number): boolean {
+    return this.rememberAll([key], expiresAt, now);
+  }
+
+  rememberAll(keys: readonly string[], expiresAt: number, now: number): boolean {
+    if (keys.length === 0) return true;
     this.#sweep(now);
-    const written = this.sql.exec(
-      "INSERT INTO dedupe (key, expires_at) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at WHERE dedupe.expires_at <= ? RETURNING key",
-      key,
+    this.sql.exec(
+      `INSERT INTO dedupe (key, expires_at) SELECT value, ? FROM json_each(?) WHERE true
+       ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at WHERE dedupe.expires_at <= ?`,
       expiresAt,
+      JSON.stringify(keys),
       now,
     );
-    return written.toArray().length === 1;
+    return this.first<{ n: number }>("SELECT changes() AS n")?.n === keys.length;
   }
 
   readPosition(): PublisherPosition | null {

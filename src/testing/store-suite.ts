@@ -73,6 +73,38 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
       expect(store.remember("other", 20, 10)).toBe(true);
     }));
 
+  test("several keys are remembered at once, unless one of them is known", () =>
+    withStore((store) => {
+      expect(store.rememberAll([], 10, 0)).toBe(true);
+      expect(store.rememberAll(["a", "b"], 10, 0)).toBe(true);
+      expect(store.rememberAll(["c", "b"], 20, 9)).toBe(false);
+      expect(store.rememberAll(["a", "b"], 20, 10)).toBe(true);
+      expect(store.remember("a", 30, 19)).toBe(false);
+    }));
+
+  test("entries of a transaction are read in it, and those before an inner one survive its rollback", () =>
+    withStore((store) => {
+      const entries = Array.from({ length: 25 }, (_, at) =>
+        entryFor(at + 1, { audience: at % 2 === 0 ? null : ["sub:a"] }),
+      );
+      store.transaction(() => {
+        for (const entry of entries) store.append(entry);
+        expect(() =>
+          store.transaction(() => {
+            store.append(entryFor(26, { id: "undone" }));
+            throw new Error("undo");
+          }),
+        ).toThrow("undo");
+        expect(store.readBefore(100, 1)).toEqual([entries.at(-1)]);
+        store.append(entryFor(26));
+        expect(store.readAfter(0, 100)).toEqual([...entries, entryFor(26)]);
+        store.append(entryFor(27));
+        store.trim({ ...BOUNDS, maxEvents: 2 }, 0);
+      });
+      expect(store.readAfter(0, 100)).toEqual([entryFor(26), entryFor(27)]);
+      expect(store.extent()).toMatchObject({ oldest: 26, head: 27 });
+    }));
+
   test("position, filters, facts and tasks are kept", () =>
     withStore((store) => {
       expect([store.readPosition(), store.readFilter("c"), store.readFact("f")]).toEqual([
