@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { memoryStore } from "../testing/memory-storage.ts";
 import { ulid } from "ulid";
 import { PUBLISHER_SEQ_JUMP_MAX } from "../protocol/limits.ts";
-import type { HubExtension, OutsideEvents, Sockets, Taken } from "./extension.ts";
+import type { HubExtension, Kept, OutsideEvents, Sockets, Taken } from "./extension.ts";
 import { ingestEvents, type IngestPorts } from "./ingest.ts";
 import type { IncomingEvent, IngestResult, Publication } from "./publisher.ts";
 
@@ -55,6 +55,9 @@ class Hub {
       hubTurn: (publish, extension) => ({
         name: "g",
         get sql(): SqlStorage {
+          throw new Error("there is no SQLite here");
+        },
+        get kept(): Kept {
           throw new Error("there is no SQLite here");
         },
         get sockets(): Sockets {
