@@ -11,6 +11,10 @@ export class SqliteStore extends SqliteJournal implements HubStore {
   #sweptAt = 0;
   /** Whether there is any revocation; null: not looked up since the wake. */
   #hasRevocations: boolean | null = null;
+  /**
+   * The next task, null if there is none; undefined: not known. Every frame of a client asks for it.
+   */
+  #nextTask: { readonly key: string; readonly at: number } | null | undefined;
 
   constructor(storage: HubRuntime["storage"]) {
     super(storage);
@@ -72,7 +76,21 @@ export class SqliteStore extends SqliteJournal implements HubStore {
     }
   }
 
+  override transaction<T>(work: () => T): T {
+    try {
+      return super.transaction(work);
+    } catch (error) {
+      this.#nextTask = undefined;
+      throw error;
+    }
+  }
+
   writeTask(key: string, at: number | null): void {
+    const next = this.#nextTask;
+    if (next?.key === key) this.#nextTask = undefined;
+    else if (next !== undefined && at !== null && (next === null || at < next.at)) {
+      this.#nextTask = { key, at };
+    }
     if (at === null) {
       this.sql.exec("DELETE FROM tasks WHERE key = ?", key);
       return;
@@ -96,7 +114,12 @@ export class SqliteStore extends SqliteJournal implements HubStore {
   }
 
   nextTaskAt(): number | null {
-    return this.first<{ at: number }>("SELECT at FROM tasks ORDER BY at LIMIT 1")?.at ?? null;
+    if (this.#nextTask === undefined) {
+      this.#nextTask = this.first<{ key: string; at: number }>(
+        "SELECT key, at FROM tasks ORDER BY at LIMIT 1",
+      );
+    }
+    return this.#nextTask?.at ?? null;
   }
 
   readRelays(): RelayRow[] {

@@ -298,6 +298,32 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
       expect(store.extent().head).toBe(1);
     }));
 
+  test("the next task is the earliest, also after one was moved, cancelled or undone", () =>
+    withStore((store) => {
+      const next = (key: string, at: number | null): number | null => {
+        store.writeTask(key, at);
+        return store.nextTaskAt();
+      };
+      expect(store.nextTaskAt()).toBeNull();
+      expect([next("a", 5), next("b", 3), next("c", 4), next("b", null)]).toEqual([5, 3, 3, 4]);
+      expect([next("c", 9), next("b", 6), next("a", 8), next("d", null)]).toEqual([5, 5, 6, 6]);
+      for (const [key, at] of [
+        ["d", 1],
+        ["b", null],
+      ] as const) {
+        expect(() =>
+          store.transaction(() => {
+            store.writeTask(key, at);
+            expect(store.nextTaskAt()).toBe(at ?? 8);
+            throw new Error("undo");
+          }),
+        ).toThrow("undo");
+        expect(store.nextTaskAt()).toBe(6);
+      }
+      for (const key of ["a", "b", "c"]) store.writeTask(key, null);
+      expect(store.nextTaskAt()).toBeNull();
+    }));
+
   test("of tasks that are due together, the one with the lower key comes first", () =>
     withStore((store) => {
       store.writeTask("b", 5);
