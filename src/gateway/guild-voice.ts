@@ -132,7 +132,7 @@ export function hasTable(sql: SqlStorage, name: string): boolean {
   return found.toArray().length > 0;
 }
 
-/** So many users are kept in memory. */
+/** So many users are kept in memory, at most. */
 const USERS_KEPT = 2_000;
 
 /** A user in voice as the table has it. */
@@ -140,7 +140,7 @@ type VoiceUser = { readonly voice: VoiceState; readonly isBot: boolean };
 
 /**
  * Who is in which voice channel of a guild, and whether that is complete. The guild's hub keeps it once for all
- * areas, in its SQLite. It remembers the users of the last events, so only one object may write while it lives.
+ * areas, in its SQLite. It keeps users in memory, so only one object may write while it lives.
  */
 export function sqlGuildVoice(sql: SqlStorage) {
   const voices = (where: string, ...bindings: readonly string[]): readonly VoiceState[] =>
@@ -151,26 +151,39 @@ export function sqlGuildVoice(sql: SqlStorage) {
       )
       .toArray();
 
-  /** Users of the last events; null: in no channel. */
+  const usersWhere = (where: string, ...bindings: readonly (string | number)[]): VoiceUser[] =>
+    sql
+      .exec<VoiceState & { bot: number }>(
+        `SELECT user_id AS userId, channel_id AS channelId, since, bot FROM gateway_voice ${where}`,
+        ...bindings,
+      )
+      .toArray()
+      .map(({ bot, ...voice }) => ({ voice, isBot: bot === 1 }));
+  /** Users in voice, or only those of the last events if they are too many; null: in no channel. */
   const users = new Map<string, VoiceUser | null>();
+  /** Whether `users` has everybody in voice; null: it was not read yet. */
+  let isWhole: boolean | null = null;
   const remember = (userId: string, user: VoiceUser | null): VoiceUser | null => {
-    if (users.size >= USERS_KEPT) users.clear();
-    users.set(userId, user);
+    if (isWhole === true && user === null) users.delete(userId);
+    else users.set(userId, user);
+    if (users.size > USERS_KEPT) {
+      users.clear();
+      isWhole = false;
+    }
     return user;
   };
+  const readAll = (): boolean => {
+    const all = usersWhere("LIMIT ?", USERS_KEPT + 1);
+    for (const user of all.length > USERS_KEPT ? [] : all) users.set(user.voice.userId, user);
+    return all.length <= USERS_KEPT;
+  };
   const userOf = (userId: string): VoiceUser | null => {
+    isWhole ??= readAll();
     const known = users.get(userId);
     if (known !== undefined) return known;
-    const [row] = sql
-      .exec<VoiceState & { bot: number }>(
-        `SELECT user_id AS userId, channel_id AS channelId, since, bot FROM gateway_voice
-         WHERE user_id = ?`,
-        userId,
-      )
-      .toArray();
-    if (row === undefined) return remember(userId, null);
-    const { bot, ...voice } = row;
-    return remember(userId, { voice, isBot: bot === 1 });
+    if (isWhole) return null;
+    const [user = null] = usersWhere("WHERE user_id = ?", userId);
+    return remember(userId, user);
   };
 
   return {

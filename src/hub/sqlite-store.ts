@@ -16,6 +16,9 @@ export class SqliteStore extends SqliteJournal implements HubStore {
    */
   #nextTask: { readonly key: string; readonly at: number } | null | undefined;
 
+  /** The publisher's position as it was written last; undefined: it was not, since the wake or a rollback. */
+  #position: PublisherPosition | null | undefined;
+
   constructor(storage: HubRuntime["storage"]) {
     super(storage);
     this.#migrate();
@@ -39,6 +42,7 @@ export class SqliteStore extends SqliteJournal implements HubStore {
   }
 
   readPosition(): PublisherPosition | null {
+    if (this.#position !== undefined) return this.#position;
     const fact = this.readFact("publisher");
     if (fact === null || fact === "") return null;
     const at = fact.lastIndexOf(":");
@@ -46,6 +50,7 @@ export class SqliteStore extends SqliteJournal implements HubStore {
   }
 
   writePosition(position: PublisherPosition | null): void {
+    this.#position = position;
     this.writeFact("publisher", position === null ? "" : `${position.epoch}:${position.seq}`);
   }
 
@@ -81,6 +86,7 @@ export class SqliteStore extends SqliteJournal implements HubStore {
       return super.transaction(work);
     } catch (error) {
       this.#nextTask = undefined;
+      this.#position = undefined;
       throw error;
     }
   }
