@@ -98,6 +98,29 @@ export class GuildClient implements Client {
   }
 }
 
+/** A client that only says which event it got last when it connects again. */
+export class AfterClient implements Client {
+  readonly entry: Client["entry"];
+  readonly ping = PING_FRAME;
+  /** seq of the last event; null: none yet. */
+  #last: number | null = null;
+
+  constructor(port: number) {
+    this.entry = () => ({ port, path: this.#last === null ? "/ws" : `/ws?after=${this.#last}` });
+  }
+
+  took(_events: number, _bytes: number, lastSeq: number): void {
+    this.#last = lastSeq;
+  }
+
+  mark(): () => void {
+    const last = this.#last;
+    return () => {
+      this.#last = last;
+    };
+  }
+}
+
 /** Packet types of engine.io (the first digit) and, inside its messages, of socket.io (the second). */
 const OPEN = 0x30;
 const PING = 0x32;

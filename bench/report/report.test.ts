@@ -6,7 +6,7 @@ import type { SubjectName } from "../subjects/subject.ts";
 import { writeReport } from "../bench.ts";
 import { fillSections } from "./document.ts";
 import { aimsOf, reportOf } from "./report.ts";
-import { ratio, summarize, type Results, type Summary } from "./summary.ts";
+import { ratio, ratioOfSums, summarize, type Results, type Summary } from "./summary.ts";
 
 function trial(subject: SubjectName, perCpuSecond: number, quietP50: number): Trial {
   return {
@@ -30,13 +30,13 @@ function trial(subject: SubjectName, perCpuSecond: number, quietP50: number): Tr
   };
 }
 
-function recovery(subject: SubjectName, remembers: boolean): RecoveryTrial {
+function recovery(subject: SubjectName, remembers: boolean, cpuMsPerResume = 4.2): RecoveryTrial {
   const resume = {
     loneP50: 12.5,
     loneP99: 60,
     crowdedP50: 80,
     crowdedP99: 90,
-    cpuMsPerResume: 4.2,
+    cpuMsPerResume,
     d1Queries: 0,
   };
   const restart = {
@@ -70,7 +70,7 @@ const RESULTS: Results = {
     trial("node", 200 / slow, 5 * slow),
     trial("socket-io", 50 / slow, 9 * slow),
   ]),
-  recoveries: [recovery("hub", true), recovery("bare", false)],
+  recoveries: [recovery("hub", true), recovery("bare", false), recovery("socket-io", true, 10)],
   rowsPerResume: 1_003,
   idle: [idle("hub", 0), idle("bare", "cannot")],
 };
@@ -98,17 +98,50 @@ test("ratios are computed inside a round, so that a slow round distorts none", (
 });
 
 test("each aim is shown as met, missed, or not measured", () => {
-  const fanOut = [false, true, true, true, false];
+  const fanOut = [false, true, true, true, true, false];
+  const publishing = [true];
   const journal = [false, true];
   const resume = [false, true, true];
   const notMeasured = [null, null, null];
   const connects = [true, true, true, false];
   const rest = [true, true];
   expect(verdicts(summarize(RESULTS))).toEqual(
-    [fanOut, journal, resume, notMeasured, connects, rest].flat(),
+    [fanOut, publishing, journal, resume, notMeasured, connects, rest].flat(),
   );
   const nothing = { trials: [], recoveries: [], rowsPerResume: null, idle: [] };
   expect(new Set(verdicts(summarize(nothing)))).toEqual(new Set([null]));
+});
+
+test("CPU that one round measures too coarsely is divided after it was summed", () => {
+  const rounds = [
+    [30, 10],
+    [50, 10],
+    [40, 20],
+  ] as const;
+  const trials = rounds.flatMap(([hub, bare]) => [
+    { ...trial("hub", 1, 1), unheardCpuMs: hub },
+    { ...trial("bare", 1, 1), unheardCpuMs: bare },
+  ]);
+  const summary = summarize({ ...RESULTS, trials });
+  expect(ratioOfSums(summary, "unheardCpuMs", "hub", "bare")).toBe(3);
+  expect(ratioOfSums(summary, "unheardCpuMs", "node", "bare")).toBeNaN();
+  const none = summarize({
+    ...RESULTS,
+    trials: trials.map((one) => ({ ...one, unheardCpuMs: 0 })),
+  });
+  expect(ratioOfSums(none, "unheardCpuMs", "hub", "bare")).toBeNaN();
+  const publishing = (): unknown => aimsOf(summary).find(({ text }) => text.startsWith("publ"));
+  expect(publishing()).toMatchObject({ value: "3.00 ×", met: true });
+});
+
+test.each([
+  [4.5, "0.45 ×", true],
+  [4.6, "0.46 ×", false],
+])("a resume with %s ms of server CPU beside Socket.IO's 10 ms", (cpuMs, value, met) => {
+  const recoveries = [recovery("hub", true, cpuMs), recovery("socket-io", true, 10)];
+  const aims = aimsOf(summarize({ ...RESULTS, recoveries }));
+  const shown = { text: "resume of 1,000 events: server CPU of Socket.IO's ≤ 0.45 ×", value, met };
+  expect(aims).toContainEqual(shown);
 });
 
 test.each<[IdleTrial["wakes"], boolean]>([
@@ -130,7 +163,7 @@ test("a cell says cannot when a subject has nothing to measure, and a lossy subj
   const report = writeReport(reportOf(summarize(RESULTS), CONTENDERS, 10), MACHINE);
   const cells = report.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
   const rows = cells.filter(([, label]) => label === "the loop");
-  expect(rows).toContainEqual(["", "the loop", ...Array<string>(7).fill("cannot"), ""]);
+  expect(rows).toContainEqual(["", "the loop", ...Array<string>(8).fill("cannot"), ""]);
   expect(rows.flat()).toContain("620 of 1,000 (62 %)");
   const ours = cells.filter(([, label]) => label === "ours").flat();
   expect(ours).toEqual(expect.arrayContaining(["1,000", "0", "2.10 s", "4.2 ms"]));

@@ -38,6 +38,22 @@ export function figure({ of }: Summary, what: Figure, name: SubjectName): number
 }
 
 /**
+ * One subject divided by another, each summed over all rounds: for a figure that one round measures too coarsely.
+ * NaN when one of them was not measured, or the other was too short to count.
+ */
+export function ratioOfSums(
+  { of }: Summary,
+  what: Figure,
+  name: SubjectName,
+  other: SubjectName,
+): number {
+  const [sum = Number.NaN, by = Number.NaN] = [name, other].map((one) =>
+    of.get(one)?.reduce((total, trial) => total + trial[what], 0),
+  );
+  return by === 0 ? Number.NaN : sum / by;
+}
+
+/**
  * One subject divided by another: the median of the ratios of all rounds. NaN when one of them was not measured.
  * @param base the figure of the other subject to compare with
  */

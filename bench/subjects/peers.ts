@@ -5,7 +5,7 @@ import type { Identity } from "../../dev/testing/identity.ts";
 import { startServer, type Server } from "../../dev/workerd/processes.ts";
 import { startWorkerd } from "../../dev/workerd/workerd.ts";
 import { PING_FRAME } from "../../src/protocol/frames.ts";
-import { AUTHENTICATED, SocketIoClient } from "../load/clients.ts";
+import { AfterClient, AUTHENTICATED, SocketIoClient } from "../load/clients.ts";
 import { PLAN } from "../plan.ts";
 import type { NodeSettings } from "./node-server.ts";
 import { countAt, type StartOptions, type Subject } from "./subject.ts";
@@ -16,6 +16,18 @@ export const bareLoop: Subject = {
   label: "bare Durable Object loop",
   remembers: "nothing",
   start: starting(fileURLToPath(import.meta.resolve("./bare-loop.worker.mjs")), "LOOP", "BareLoop"),
+};
+
+/** The same with a journal: the floor of what a hub costs that stores its events. */
+export const journalLoop: Subject = {
+  name: "journal-loop",
+  label: "bare loop with a journal",
+  remembers: "on disk",
+  start: async (folder, options) => {
+    const module = fileURLToPath(import.meta.resolve("./journal-loop.worker.mjs"));
+    const server = await starting(module, "LOOP", "JournalLoop")(folder, options);
+    return { ...server, clientOf: () => new AfterClient(server.port) };
+  },
 };
 
 /** partyserver with hibernation. @param module its bundle, an absolute path */

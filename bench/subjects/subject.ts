@@ -7,6 +7,7 @@ export type SubjectName =
   | "hub-batch"
   | "hub-memory"
   | "bare"
+  | "journal-loop"
   | "party"
   | "node"
   | "socket-io"

@@ -232,3 +232,37 @@ describe("for any events", () => {
     );
   });
 });
+
+describe("the users that are kept in memory", () => {
+  it.each([
+    ["a guild with few in voice", 3],
+    ["a guild with more in voice than are kept", 2_100],
+  ])("are those of the table: %s", (_, count) => {
+    const { sql, voice } = setUp();
+    const others = Array.from({ length: count }, (_nobody, at) => `other-${at}`);
+    // Everybody is in memory from here on, as long as they are few enough.
+    expect(voice.of("u1")).toBeNull();
+    for (const userId of others) voice.save({ userId, channelId: "a", since: 1, isBot: false });
+    expect(voice.of("other-0")).toEqual({ userId: "other-0", channelId: "a", since: 1 });
+    const kept = sqlGuildVoice(sql);
+    const user = fc.constantFrom("u1", "u2", ...others.slice(0, 2), ...others.slice(-2));
+    const isBot = fc.boolean();
+    const channelId = fc.constantFrom("a", "b", null);
+    fc.assert(
+      fc.property(fc.array(fc.record({ user, isBot, channelId })), (steps) => {
+        for (const step of steps) {
+          const { user: userId } = step;
+          if (step.channelId === null) kept.remove(userId);
+          else kept.save({ userId, channelId: step.channelId, since: 2, isBot: step.isBot });
+          const fresh = sqlGuildVoice(sql);
+          for (const one of ["u1", "u2", userId]) {
+            expect(kept.of(one)).toEqual(fresh.of(one));
+            expect(kept.isBot(one)).toBe(fresh.isBot(one));
+          }
+          expect(kept.of(userId)?.channelId ?? null).toBe(step.channelId);
+        }
+      }),
+      { numRuns: count > 1_000 ? 10 : 100 },
+    );
+  });
+});

@@ -132,9 +132,15 @@ export function hasTable(sql: SqlStorage, name: string): boolean {
   return found.toArray().length > 0;
 }
 
+/** So many users are kept in memory, at most. */
+const USERS_KEPT = 2_000;
+
+/** A user in voice as the table has it. */
+type VoiceUser = { readonly voice: VoiceState; readonly isBot: boolean };
+
 /**
  * Who is in which voice channel of a guild, and whether that is complete. The guild's hub keeps it once for all
- * areas, in its SQLite.
+ * areas, in its SQLite. It keeps users in memory, so only one object may write while it lives.
  */
 export function sqlGuildVoice(sql: SqlStorage) {
   const voices = (where: string, ...bindings: readonly string[]): readonly VoiceState[] =>
@@ -145,16 +151,49 @@ export function sqlGuildVoice(sql: SqlStorage) {
       )
       .toArray();
 
+  const usersWhere = (where: string, ...bindings: readonly (string | number)[]): VoiceUser[] =>
+    sql
+      .exec<VoiceState & { bot: number }>(
+        `SELECT user_id AS userId, channel_id AS channelId, since, bot FROM gateway_voice ${where}`,
+        ...bindings,
+      )
+      .toArray()
+      .map(({ bot, ...voice }) => ({ voice, isBot: bot === 1 }));
+  /** Users in voice, or only those of the last events if they are too many; null: in no channel. */
+  const users = new Map<string, VoiceUser | null>();
+  /** Whether `users` has everybody in voice; null: it was not read yet. */
+  let isWhole: boolean | null = null;
+  const remember = (userId: string, user: VoiceUser | null): VoiceUser | null => {
+    if (isWhole === true && user === null) users.delete(userId);
+    else users.set(userId, user);
+    if (users.size > USERS_KEPT) {
+      users.clear();
+      isWhole = false;
+    }
+    return user;
+  };
+  const readAll = (): boolean => {
+    const all = usersWhere("LIMIT ?", USERS_KEPT + 1);
+    for (const user of all.length > USERS_KEPT ? [] : all) users.set(user.voice.userId, user);
+    return all.length <= USERS_KEPT;
+  };
+  const userOf = (userId: string): VoiceUser | null => {
+    isWhole ??= readAll();
+    const known = users.get(userId);
+    if (known !== undefined) return known;
+    if (isWhole) return null;
+    const [user = null] = usersWhere("WHERE user_id = ?", userId);
+    return remember(userId, user);
+  };
+
   return {
-    of: (userId: string): VoiceState | null => voices("WHERE user_id = ?", userId)[0] ?? null,
+    of: (userId: string): VoiceState | null => userOf(userId)?.voice ?? null,
     /** In the order in which they joined. */
     membersOf: (channelId: string) =>
       voices("WHERE channel_id = ? ORDER BY since, user_id", channelId),
     all: () => voices("ORDER BY since, user_id"),
     /** Whether a user in voice is a bot, as far as Discord has said. */
-    isBot: (userId: string): boolean =>
-      sql.exec("SELECT 1 FROM gateway_voice WHERE user_id = ? AND bot = 1", userId).toArray()
-        .length > 0,
+    isBot: (userId: string): boolean => userOf(userId)?.isBot === true,
     save: ({ userId, channelId, since, isBot }: VoiceState & { readonly isBot: boolean }): void => {
       sql.exec(
         `INSERT INTO gateway_voice (user_id, channel_id, since, bot) VALUES (?, ?, ?, ?)
@@ -165,9 +204,11 @@ export function sqlGuildVoice(sql: SqlStorage) {
         since,
         Number(isBot),
       );
+      remember(userId, { voice: { userId, channelId, since }, isBot });
     },
     remove: (userId: string): void => {
       sql.exec("DELETE FROM gateway_voice WHERE user_id = ?", userId);
+      remember(userId, null);
     },
 
     /** The gateway state that was published last; null: none yet. */

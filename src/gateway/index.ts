@@ -18,7 +18,7 @@ const gatewayHubExtension: HubExtension = {
     wholeStates: ["guild.snapshot"],
     claims: ["guild.snapshot", gatewayState.name],
     take(hub, event) {
-      const turn = { voice: sqlGuildVoice(hub.sql), hub };
+      const turn = { voice: hub.kept(sqlGuildVoice), hub };
       for (const change of changesOf(turn, event)) {
         const heard = hub.tell(new GuildChanged(change));
         if (heard !== "done") return heard;
@@ -27,8 +27,8 @@ const gatewayHubExtension: HubExtension = {
     },
   },
   migrate: createVoiceTables,
-  snapshot({ sql }) {
-    const gateway = sqlGuildVoice(sql).standing();
+  snapshot({ kept }) {
+    const gateway = kept(sqlGuildVoice).standing();
     return gateway === null ? {} : { gateway };
   },
 };

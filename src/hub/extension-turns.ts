@@ -2,7 +2,7 @@ import type { RequestIds } from "../platform/request-ids.ts";
 import type { OpenSession } from "./core/session.ts";
 import type { Sequencer } from "./core/sequencer.ts";
 import type { HubEnv } from "./env.ts";
-import type { Client, HubContext, HubExtension, HubTurn, Sockets } from "./extension.ts";
+import type { Client, HubContext, HubExtension, HubTurn, Kept, Sockets } from "./extension.ts";
 import type { StreamHost } from "./host.ts";
 import type { Publication, Published } from "./publisher.ts";
 
@@ -18,15 +18,39 @@ type TurnPorts = {
   readonly onTurn: () => void;
 };
 
+/** Keeps what {@link Kept} has made. */
+export class KeptObjects {
+  readonly #made = new Map<unknown, object>();
+  readonly kept: Kept;
+
+  constructor(sql: SqlStorage) {
+    this.kept = <T extends object>(make: (sql: SqlStorage, kept: Kept) => T): T => {
+      const known = this.#made.get(make);
+      // Only `make` itself has put it there.
+      if (known !== undefined) return known as T;
+      const made = make(sql, this.kept);
+      this.#made.set(make, made);
+      return made;
+    };
+  }
+
+  /** A turn was rolled back. */
+  forget(): void {
+    this.#made.clear();
+  }
+}
+
 /** Publishes inside a turn. */
 export type Publish = (publication: Publication) => Published;
 
 /** Runs the extensions of a hub: everything of one turn is stored together, then sent in its order (HUB-2). */
 export class ExtensionTurns {
   readonly #ports: TurnPorts;
+  readonly #objects: KeptObjects;
 
   constructor(ports: TurnPorts) {
     this.#ports = ports;
+    this.#objects = new KeptObjects(ports.sql);
   }
 
   /** Runs `work` in one transaction, and then sends what it published. */
@@ -35,6 +59,9 @@ export class ExtensionTurns {
     onTurn();
     try {
       return sequencer.turn(work);
+    } catch (error) {
+      this.#objects.forget();
+      throw error;
     } finally {
       onTurn();
     }
@@ -68,6 +95,7 @@ export class ExtensionTurns {
         }
         return "done";
       },
+      kept: this.#objects.kept,
       sockets: this.#socketsOf(extension),
     };
   }

@@ -50,6 +50,12 @@ export type OutsideEvents = {
  */
 export type Taken = "done" | { readonly holdMs: number };
 
+/**
+ * Gives the object that `make` has made, the same one in all turns, so that it may remember what it has read or
+ * written. It is made anew after a wake, and after a turn that was rolled back: its memory may be wrong then.
+ */
+export type Kept = <T extends object>(make: (sql: SqlStorage, kept: Kept) => T) => T;
+
 /** What an extension can do inside a turn. Everything is synchronous. */
 export interface HubTurn {
   /** Name of the hub. */
@@ -65,6 +71,8 @@ export interface HubTurn {
   cancel(key: string): void;
   /** Calls `hear` of every other extension of this hub, in order, until one cannot take it. */
   tell(said: unknown): Taken;
+  /** What extensions keep in memory beside their tables. */
+  readonly kept: Kept;
   /** The clients that are connected to the hub itself, not those at its relays. */
   readonly sockets: Sockets;
 }

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { MemoryObject } from "../testing/memory-platform.ts";
 import { GUILD, KIND, VirtualGuild } from "../testing/virtual-guild.ts";
-import type { HubExtension, HubTurn } from "./extension.ts";
+import type { HubContext, HubExtension, HubTurn } from "./extension.ts";
 import { HubObject, type HubParts } from "./hub-object.ts";
 
 const HOUR_MS = 60 * 60_000;
@@ -100,6 +100,32 @@ describe("a task of an area", () => {
     expect(done).toEqual(["it"]);
     await time.pass(2 * HOUR_MS);
     expect(done).toEqual(["it"]);
+  });
+});
+
+describe("what an extension keeps in memory", () => {
+  it("lasts over turns, and is made anew after a rollback and after a wake", async () => {
+    let made = 0;
+    const make = (): { readonly number: number } => ({ number: (made += 1) });
+    const turnOf =
+      (fails: boolean) =>
+      async (hub: HubContext): Promise<number> =>
+        hub.turn((turn) => {
+          if (fails) throw new Error("undone");
+          return turn.kept(make).number;
+        });
+    const { hub, running, wakeWith } = setUp();
+    const commands = [
+      { name: "plans.look", run: turnOf(false) },
+      { name: "plans.fail", run: turnOf(true) },
+    ];
+    wakeWith({ ...running, extensions: [{ ...plans, commands }] });
+    const look = async (): Promise<unknown> => hub.event((impl) => impl.command("plans.look", {}));
+    expect([await look(), await look()]).toEqual([1, 1]);
+    await expect(hub.event((impl) => impl.command("plans.fail", {}))).rejects.toThrow("undone");
+    expect([await look(), await look()]).toEqual([2, 2]);
+    hub.evict();
+    expect(await look()).toBe(3);
   });
 });
 

@@ -171,6 +171,7 @@ export class HubObject {
         hubTurn: (publish, extension) => this.#turns.of(extension, publish),
         publish: this.#turns.publish,
         remember: (key, expiresAt, now) => this.#store.remember(key, expiresAt, now),
+        rememberAll: (keys, expiresAt, now) => this.#store.rememberAll(keys, expiresAt, now),
         readPosition: () => this.#store.readPosition(),
         writePosition: (position) => this.#store.writePosition(position),
       },

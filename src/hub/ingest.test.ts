@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { memoryStore } from "../testing/memory-storage.ts";
 import { ulid } from "ulid";
 import { PUBLISHER_SEQ_JUMP_MAX } from "../protocol/limits.ts";
-import type { HubExtension, OutsideEvents, Sockets } from "./extension.ts";
+import type { HubExtension, Kept, OutsideEvents, Sockets, Taken } from "./extension.ts";
 import { ingestEvents, type IngestPorts } from "./ingest.ts";
 import type { IncomingEvent, IngestResult, Publication } from "./publisher.ts";
 
@@ -30,6 +30,8 @@ const publication = (event: string): Publication => ({
 
 class Hub {
   readonly store = memoryStore("e");
+  /** Transactions so far. */
+  turns = 0;
   readonly #extensions: readonly HubExtension[];
 
   constructor(...extensions: readonly HubExtension[]) {
@@ -46,10 +48,16 @@ class Hub {
     const ports: IngestPorts = {
       extensions: this.#extensions,
       now: () => 1,
-      turn: (work) => store.transaction(work),
+      turn: (work) => {
+        this.turns += 1;
+        return store.transaction(work);
+      },
       hubTurn: (publish, extension) => ({
         name: "g",
         get sql(): SqlStorage {
+          throw new Error("there is no SQLite here");
+        },
+        get kept(): Kept {
           throw new Error("there is no SQLite here");
         },
         get sockets(): Sockets {
@@ -68,6 +76,7 @@ class Hub {
         return { kind: "published", seq };
       },
       remember: (key, expiresAt, now) => store.remember(key, expiresAt, now),
+      rememberAll: (keys, expiresAt, now) => store.rememberAll(keys, expiresAt, now),
       readPosition: () => store.readPosition(),
       writePosition: (position) => store.writePosition(position),
     };
@@ -160,6 +169,58 @@ describe("HUB-11 a refused event", () => {
     expect(hub.ingest(...sent)).toEqual(done(2, 1));
     expect(hub.ingest(...sent)).toEqual(done(0, 4));
     expect(hub.store.readPosition()).toEqual({ epoch: EPOCH, seq: 5 });
+  });
+});
+
+describe("HUB-11 events of one request", () => {
+  const failingAt = (seq: number, outcome: () => Taken): Hub =>
+    new Hub(
+      area("rooms", ["voice.joined"], (turn, event) => {
+        turn.publish(publication("voice.joined"));
+        return event.seq === seq ? outcome() : "done";
+      }),
+    );
+
+  it("are one transaction", () => {
+    const hub = failingAt(0, () => "done");
+    expect(hub.ingest(joined(1), joined(2), joined(3))).toEqual(done(3));
+    expect(hub.turns).toBe(1);
+    expect(hub.store.readPosition()).toEqual({ epoch: EPOCH, seq: 3 });
+    // Each id is known from now on, also under another position.
+    expect(hub.ingest({ ...joined(4), id: "id-2" }, joined(5))).toEqual(done(1, 1));
+    expect(hub.published).toHaveLength(4);
+  });
+
+  it("may have one id twice: the second is a duplicate", () => {
+    const hub = failingAt(0, () => "done");
+    expect(hub.ingest(joined(1), { ...joined(2), id: "id-1" }, joined(3))).toEqual(done(2, 1));
+    expect(hub.published).toEqual(["voice.joined id-1", "voice.joined id-3"]);
+  });
+
+  it.each([
+    ["has to wait", (): Taken => ({ holdMs: 250 })],
+    [
+      "fails",
+      (): Taken => {
+        throw new Error("a bug");
+      },
+    ],
+  ])("stay accepted up to the one that %s", (_, outcome) => {
+    let isBroken = true;
+    const hub = failingAt(3, () => (isBroken ? outcome() : "done"));
+    const sent = [joined(1), joined(2), joined(3), joined(4)];
+    let answer: IngestResult | string;
+    try {
+      answer = hub.ingest(...sent);
+    } catch (error) {
+      answer = String(error);
+    }
+    expect([{ kind: "hold", retryAfterMs: 250 }, "Error: a bug"]).toContainEqual(answer);
+    expect(hub.published).toEqual(["voice.joined id-1", "voice.joined id-2"]);
+    expect(hub.store.readPosition()).toEqual({ epoch: EPOCH, seq: 2 });
+    isBroken = false;
+    expect(hub.ingest(...sent)).toEqual(done(2, 2));
+    expect(hub.published).toHaveLength(4);
   });
 });
 

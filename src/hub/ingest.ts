@@ -22,6 +22,8 @@ export type IngestPorts = {
   ) => HubTurn;
   readonly publish: (publication: Publication) => Published;
   readonly remember: (key: string, expiresAt: number, now: number) => boolean;
+  /** Remembers several keys at once. @returns false when it does not know that all of them were new */
+  readonly rememberAll: (keys: readonly string[], expiresAt: number, now: number) => boolean;
   readonly readPosition: () => PublisherPosition | null;
   readonly writePosition: (position: PublisherPosition) => void;
 };
@@ -37,12 +39,59 @@ class Held extends Error {
   }
 }
 
+/** Rolls back the transaction of several events: they are taken one by one instead. */
+class Apart extends Error {}
+
 /**
- * Accepts events of an outside publisher in order (HUB-11, rooms.md §4). Each event is one transaction: its
- * position, its id, the changes of the extensions and what these publish. The first event that cannot be accepted
- * ends the batch. Events before it stay accepted, and count as duplicates when they are sent again.
+ * Accepts events of an outside publisher in order (HUB-11, rooms.md §4): of each its position, its id, the changes
+ * of the extensions and what these publish are stored together. The first event that cannot be accepted ends the
+ * batch. Events before it stay accepted, and count as duplicates when they are sent again.
  */
 export function ingestEvents(ports: IngestPorts, events: readonly IncomingEvent[]): IngestResult {
+  if (events.length > 1) {
+    try {
+      return ingestTogether(ports, events);
+    } catch {
+      // Nothing of them is stored. One by one shows which of them is the cause.
+    }
+  }
+  return ingestEach(ports, events);
+}
+
+/**
+ * Takes all events in one transaction, which costs a third of one for each: position and ids are stored once.
+ * Throws when any of them would have to be rolled back alone.
+ */
+function ingestTogether(ports: IngestPorts, events: readonly IncomingEvent[]): IngestResult {
+  return ports.turn(() => {
+    const now = ports.now();
+    const before = ports.readPosition();
+    const ids = new Set<string>();
+    let position = before;
+    const result = ingestEach(
+      {
+        ...ports,
+        turn: (work) => work(),
+        readPosition: () => position,
+        writePosition: (reached) => {
+          position = reached;
+        },
+        remember: (key) => {
+          if (ids.has(key)) return false;
+          ids.add(key);
+          return true;
+        },
+      },
+      events,
+    );
+    if (result.kind === "hold") throw new Apart();
+    if (position !== null && position !== before) ports.writePosition(position);
+    if (!ports.rememberAll([...ids], now + DEDUPE_TTL_MS, now)) throw new Apart();
+    return result;
+  });
+}
+
+function ingestEach(ports: IngestPorts, events: readonly IncomingEvent[]): IngestResult {
   let accepted = 0;
   let duplicates = 0;
   // Position of the last refused event: it did arrive, so it leaves no gap before the next event.

@@ -11,6 +11,9 @@ import type { HubRuntime } from "./runtime.ts";
 type EntryRow = Omit<Entry, "audience"> & { readonly audience: string | null };
 
 const COLUMNS = "seq, id, event, payload, ts, at, audience, topic, trace";
+/** Entries of one INSERT: a statement has at most 100 parameters, and a row 10. */
+const ROWS_MAX = 10;
+const ROW = "(?,?,?,?,?,?,?,?,?,?)";
 
 /** Both ends of the journal, cached so that a publish or a trim needs no query for them. */
 type Ends = {
@@ -29,6 +32,9 @@ export class SqliteJournal {
   readonly #storage: HubRuntime["storage"];
   #epoch: string;
   #ends: Ends | null = null;
+  #depth = 0;
+  /** Rows of the open transaction. They are written at its end, or before the journal is read: together is faster. */
+  #unwritten: SqlStorageValue[][] = [];
 
   constructor(storage: HubRuntime["storage"]) {
     this.#storage = storage;
@@ -45,8 +51,7 @@ export class SqliteJournal {
   append(entry: Entry): void {
     const ends = this.#readEnds();
     const total = ends.total + entryBytes(entry);
-    this.sql.exec(
-      `INSERT INTO journal (${COLUMNS}, total) VALUES (?,?,?,?,?,?,?,?,?,?)`,
+    this.#unwritten.push([
       entry.seq,
       entry.id,
       entry.event,
@@ -57,7 +62,8 @@ export class SqliteJournal {
       entry.topic,
       entry.trace,
       total,
-    );
+    ]);
+    if (this.#depth === 0) this.#write();
     const first = ends.oldest > ends.head;
     this.#ends = {
       ...ends,
@@ -68,6 +74,7 @@ export class SqliteJournal {
   }
 
   readAfter(after: number, limit: number, maxBytes = Number.POSITIVE_INFINITY): Entry[] {
+    this.#write();
     const rows = this.sql.exec<EntryRow>(
       `SELECT ${COLUMNS} FROM journal WHERE seq > ? ORDER BY seq LIMIT ?`,
       after,
@@ -84,6 +91,7 @@ export class SqliteJournal {
   }
 
   readBefore(before: number, limit: number): Entry[] {
+    this.#write();
     return this.sql
       .exec<EntryRow>(
         `SELECT ${COLUMNS} FROM journal WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
@@ -111,15 +119,18 @@ export class SqliteJournal {
 
   trim(bounds: JournalBounds, now: number): void {
     let ends = this.#readEnds();
+    const { oldest } = ends;
     const outside = (e: Ends): boolean =>
       e.head - e.oldest + 1 > bounds.maxEvents ||
       e.total - e.totalBefore > bounds.maxBytes ||
       now - e.oldestAt > bounds.maxAgeMs;
     // The newest entry always stays: the sequence continues from it.
     while (ends.oldest < ends.head && outside(ends)) {
-      this.sql.exec("DELETE FROM journal WHERE seq = ?", ends.oldest);
-      ends = { ...ends, ...this.#readOldest(ends.oldest + 1) };
+      // The first step skips everything that exceeds the number of events.
+      const next = Math.max(ends.oldest + 1, ends.head - bounds.maxEvents + 1);
+      ends = { ...ends, ...this.#readOldest(Math.min(next, ends.head)) };
     }
+    if (ends.oldest > oldest) this.sql.exec("DELETE FROM journal WHERE seq < ?", ends.oldest);
     this.#ends = ends;
   }
 
@@ -138,11 +149,21 @@ export class SqliteJournal {
   }
 
   transaction<T>(work: () => T): T {
+    // What an outer transaction has appended must survive a rollback of this one.
+    this.#write();
+    this.#depth += 1;
     try {
-      return this.#storage.transactionSync(work);
+      return this.#storage.transactionSync(() => {
+        const result = work();
+        this.#write();
+        return result;
+      });
     } catch (error) {
       this.#ends = null;
+      this.#unwritten = [];
       throw error;
+    } finally {
+      this.#depth -= 1;
     }
   }
 
@@ -188,8 +209,20 @@ export class SqliteJournal {
     return ends;
   }
 
+  #write(): void {
+    if (this.#unwritten.length === 0) return;
+    const rows = this.#unwritten;
+    this.#unwritten = [];
+    for (let at = 0; at < rows.length; at += ROWS_MAX) {
+      const some = rows.slice(at, at + ROWS_MAX);
+      const places = some.map(() => ROW).join();
+      this.sql.exec(`INSERT INTO journal (${COLUMNS}, total) VALUES ${places}`, ...some.flat());
+    }
+  }
+
   /** The oldest entry from `from` on. There must be one. */
   #readOldest(from: number): Pick<Ends, "oldest" | "oldestAt" | "totalBefore"> {
+    this.#write();
     const row = this.sql
       .exec<EntryRow & { total: number }>(
         `SELECT ${COLUMNS}, total FROM journal WHERE seq >= ? ORDER BY seq LIMIT 1`,

@@ -16,23 +16,33 @@ export class SqliteStore extends SqliteJournal implements HubStore {
   /** When the first of them is due, milliseconds; null: there is none; undefined: to be found again. */
   #nextTaskAt: number | null | undefined;
 
+  /** The publisher's position as it was written last; undefined: it was not, since the wake or a rollback. */
+  #position: PublisherPosition | null | undefined;
+
   constructor(storage: HubRuntime["storage"]) {
     super(storage);
     this.#migrate();
   }
 
   remember(key: string, expiresAt: number, now: number): boolean {
+    return this.rememberAll([key], expiresAt, now);
+  }
+
+  rememberAll(keys: readonly string[], expiresAt: number, now: number): boolean {
+    if (keys.length === 0) return true;
     this.#sweep(now);
-    const written = this.sql.exec(
-      "INSERT INTO dedupe (key, expires_at) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at WHERE dedupe.expires_at <= ? RETURNING key",
-      key,
+    this.sql.exec(
+      `INSERT INTO dedupe (key, expires_at) SELECT value, ? FROM json_each(?) WHERE true
+       ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at WHERE dedupe.expires_at <= ?`,
       expiresAt,
+      JSON.stringify(keys),
       now,
     );
-    return written.toArray().length === 1;
+    return this.first<{ n: number }>("SELECT changes() AS n")?.n === keys.length;
   }
 
   readPosition(): PublisherPosition | null {
+    if (this.#position !== undefined) return this.#position;
     const fact = this.readFact("publisher");
     if (fact === null || fact === "") return null;
     const at = fact.lastIndexOf(":");
@@ -40,6 +50,7 @@ export class SqliteStore extends SqliteJournal implements HubStore {
   }
 
   writePosition(position: PublisherPosition | null): void {
+    this.#position = position;
     this.writeFact("publisher", position === null ? "" : `${position.epoch}:${position.seq}`);
   }
 
@@ -75,6 +86,7 @@ export class SqliteStore extends SqliteJournal implements HubStore {
       return super.transaction(work);
     } catch (error) {
       this.#tasks = null;
+      this.#position = undefined;
       throw error;
     }
   }

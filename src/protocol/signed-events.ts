@@ -85,8 +85,13 @@ export const GatewayHeartbeat = z.object({
 });
 export type GatewayHeartbeat = z.infer<typeof GatewayHeartbeat>;
 
+type SignedPayload = z.ZodType<Record<string, unknown>>;
+
 /** Kinds of events that a container may send, and the schema of each one's payload (rooms.md §4). */
-export const SIGNED_EVENT_PAYLOADS: ReadonlyMap<string, z.ZodType> = new Map<string, z.ZodType>([
+export const SIGNED_EVENT_PAYLOADS: ReadonlyMap<string, SignedPayload> = new Map<
+  string,
+  SignedPayload
+>([
   [roomCreated.name, SignedRoomCreated],
   [roomUpdated.name, SignedRoomUpdated],
   [roomDeleted.name, SignedRoomDeleted],

@@ -4,6 +4,7 @@ import { createRoomsTables } from "../features/rooms/hub/rooms-tables.ts";
 import { changesOf } from "../gateway/guild-changes.ts";
 import { createVoiceTables, type GuildVoice, sqlGuildVoice } from "../gateway/guild-voice.ts";
 import type { Taken } from "../hub/extension.ts";
+import { KeptObjects } from "../hub/extension-turns.ts";
 import { causedBy, type IncomingEvent, type Publication } from "../hub/publisher.ts";
 import { MemoryStorage } from "./memory-storage.ts";
 
@@ -37,8 +38,9 @@ export function roomsWorld(guildId: string, now: () => number): RoomsWorld {
   const { sql } = storage;
   createVoiceTables(sql);
   createRoomsTables(sql);
-  const turn = { state: sqlRoomsState(sql), hub };
-  const voice = sqlGuildVoice(sql);
+  const objects = new KeptObjects(sql);
+  const turn: RoomsTurn = { state: newest(() => objects.kept(sqlRoomsState)), hub };
+  const voice: GuildVoice = newest(() => objects.kept(sqlGuildVoice));
   const take = (event: IncomingEvent): Taken => {
     const told = { ...hub, publish: causedBy(event, hub.publish) };
     for (const change of changesOf({ voice, hub: told }, event)) {
@@ -61,9 +63,15 @@ export function roomsWorld(guildId: string, now: () => number): RoomsWorld {
           if (taken !== "done") throw held;
         });
       } catch (error) {
+        objects.forget();
         if (error !== held) throw error;
       }
       return taken;
     },
   };
+}
+
+/** An object that stands for the one that exists now. A test holds it, and a rollback replaces the other. */
+function newest<T extends object>(now: () => T): T {
+  return new Proxy({} as T, { get: (_, key): unknown => Reflect.get(now(), key) });
 }

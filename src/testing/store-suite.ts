@@ -73,6 +73,38 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
       expect(store.remember("other", 20, 10)).toBe(true);
     }));
 
+  test("several keys are remembered at once, unless one of them is known", () =>
+    withStore((store) => {
+      expect(store.rememberAll([], 10, 0)).toBe(true);
+      expect(store.rememberAll(["a", "b"], 10, 0)).toBe(true);
+      expect(store.rememberAll(["c", "b"], 20, 9)).toBe(false);
+      expect(store.rememberAll(["a", "b"], 20, 10)).toBe(true);
+      expect(store.remember("a", 30, 19)).toBe(false);
+    }));
+
+  test("entries of a transaction are read in it, and those before an inner one survive its rollback", () =>
+    withStore((store) => {
+      const entries = Array.from({ length: 25 }, (_, at) =>
+        entryFor(at + 1, { audience: at % 2 === 0 ? null : ["sub:a"] }),
+      );
+      store.transaction(() => {
+        for (const entry of entries) store.append(entry);
+        expect(() =>
+          store.transaction(() => {
+            store.append(entryFor(26, { id: "undone" }));
+            throw new Error("undo");
+          }),
+        ).toThrow("undo");
+        expect(store.readBefore(100, 1)).toEqual([entries.at(-1)]);
+        store.append(entryFor(26));
+        expect(store.readAfter(0, 100)).toEqual([...entries, entryFor(26)]);
+        store.append(entryFor(27));
+        store.trim({ ...BOUNDS, maxEvents: 2 }, 0);
+      });
+      expect(store.readAfter(0, 100)).toEqual([entryFor(26), entryFor(27)]);
+      expect(store.extent()).toMatchObject({ oldest: 26, head: 27 });
+    }));
+
   test("position, filters, facts and tasks are kept", () =>
     withStore((store) => {
       expect([store.readPosition(), store.readFilter("c"), store.readFact("f")]).toEqual([
@@ -264,6 +296,32 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
       });
       expect(result).toBe("done");
       expect(store.extent().head).toBe(1);
+    }));
+
+  test("the next task is the earliest, also after one was moved, cancelled or undone", () =>
+    withStore((store) => {
+      const next = (key: string, at: number | null): number | null => {
+        store.writeTask(key, at);
+        return store.nextTaskAt();
+      };
+      expect(store.nextTaskAt()).toBeNull();
+      expect([next("a", 5), next("b", 3), next("c", 4), next("b", null)]).toEqual([5, 3, 3, 4]);
+      expect([next("c", 9), next("b", 6), next("a", 8), next("d", null)]).toEqual([5, 5, 6, 6]);
+      for (const [key, at] of [
+        ["d", 1],
+        ["b", null],
+      ] as const) {
+        expect(() =>
+          store.transaction(() => {
+            store.writeTask(key, at);
+            expect(store.nextTaskAt()).toBe(at ?? 8);
+            throw new Error("undo");
+          }),
+        ).toThrow("undo");
+        expect(store.nextTaskAt()).toBe(6);
+      }
+      for (const key of ["a", "b", "c"]) store.writeTask(key, null);
+      expect(store.nextTaskAt()).toBeNull();
     }));
 
   test("of tasks that are due together, the one with the lower key comes first", () =>

@@ -115,7 +115,7 @@ async function sweepGuild(ports: MatchesHubPorts, hub: HubContext): Promise<Reco
 }
 
 function matchesTurnOf(hub: HubTurn): MatchesTurn {
-  return { state: sqlMatchesState(hub.sql), voice: sqlGuildVoice(hub.sql), hub };
+  return { state: hub.kept(sqlMatchesState), voice: hub.kept(sqlGuildVoice), hub };
 }
 
 /**

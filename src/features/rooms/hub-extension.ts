@@ -143,5 +143,5 @@ function membersOf(state: RoomsState, channelId: string): Member[] {
 }
 
 function roomsTurnOf(hub: HubTurn): RoomsTurn {
-  return { state: sqlRoomsState(hub.sql), hub };
+  return { state: hub.kept(sqlRoomsState), hub };
 }

@@ -1176,6 +1176,7 @@ describe("POST /internal/events", () => {
         channelId,
       );
     });
+    await evictHub();
     expect(await getRoom(bob, channelId)).toMatchObject({ name: "dlo" });
     // The next update from Discord corrects the name that clients have.
     await update("dlo", 5);

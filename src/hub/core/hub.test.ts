@@ -409,6 +409,8 @@ describe("HUB-9 limits", () => {
     ["text", '"type"', "unknown_type"],
     ["a type that is no text", json({ type: 5 }), "unknown_type"],
     ["wrong fields", json({ type: "ack", seq: "1" }), "invalid_frame"],
+    ["a number that is not JSON", '{"type":"ack","seq":01}', "not_json"],
+    ["a number that no seq has", '{"type":"ack","seq":10000000000000000}', "invalid_frame"],
   ])("%s gets an error, and the third closes, also across an eviction", async (_, frame, code) => {
     const bench = new VirtualHub();
     const socket = bench.connect();
@@ -427,8 +429,10 @@ describe("HUB-9 limits", () => {
     const socket = bench.connect();
     bench.server.message(socket, json({ type: "auth", token: "t" }));
     expect(socket.last()).toMatchObject({ code: "already_authenticated" });
-    bench.server.message(socket, json({ type: "ack", seq: 1 }));
-    expect(socket.last()).toMatchObject({ code: "invalid_ack" });
+    for (const text of ['{"type":"ack","seq":1}', '{ "type": "ack", "seq": 1 }']) {
+      bench.server.message(socket, text);
+      expect(socket.last()).toMatchObject({ code: "invalid_ack" });
+    }
     expect(socket.closed).toBeNull();
   });
 

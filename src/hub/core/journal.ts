@@ -48,6 +48,8 @@ export interface HubStore {
   trim(bounds: JournalBounds, now: number): void;
   /** Remembers a key. @returns false when it is known already and has not expired */
   remember(key: string, expiresAt: number, now: number): boolean;
+  /** Remembers several keys. @returns false when one of them is known already: some may be remembered then */
+  rememberAll(keys: readonly string[], expiresAt: number, now: number): boolean;
   readPosition(): PublisherPosition | null;
   /** null: forgets it. */
   writePosition(position: PublisherPosition | null): void;

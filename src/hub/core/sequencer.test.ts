@@ -156,3 +156,14 @@ describe("HUB-1 a published event", () => {
     expect(again()).toBe("published");
   });
 });
+
+test("HUB-3 a turn leaves no more in the journal than its bounds allow", () => {
+  const { sequencer: one, store, clock } = sequencer();
+  one.turn(() => one.publish(publication()));
+  clock.now += GUILD_STREAM.journal.maxAgeMs + 1;
+  one.turn(() => {
+    one.publish(publication());
+    one.publish(publication());
+  });
+  expect(store.extent()).toMatchObject({ oldest: 2, head: 3 });
+});

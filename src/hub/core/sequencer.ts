@@ -38,8 +38,13 @@ export class Sequencer {
   turn<T>(work: () => T): T {
     const mark = this.#unsent.length;
     this.#turnDepth += 1;
+    const { store, bounds, clock } = this.#ports;
     try {
-      return this.#ports.store.transaction(work);
+      return store.transaction(() => {
+        const result = work();
+        if (this.#turnDepth === 1 && this.#unsent.length > mark) store.trim(bounds, clock());
+        return result;
+      });
     } catch (error) {
       this.#unsent.length = mark;
       throw error;
@@ -61,7 +66,7 @@ export class Sequencer {
 
   /** Appends one event; call it inside {@link turn}. */
   publish(publication: Publication): Published {
-    const { store, bounds, clock, newId, isKnownEvent } = this.#ports;
+    const { store, clock, newId, isKnownEvent } = this.#ports;
     if (!isKnownEvent(publication.event)) return { kind: "refused", why: "unknown_event" };
     const payload = JSON.stringify(publication.payload);
     if (isLongerThan(payload, EVENT_PAYLOAD_MAX_BYTES)) {
@@ -84,7 +89,6 @@ export class Sequencer {
       trace: publication.trace ?? null,
     };
     store.append(entry);
-    store.trim(bounds, now);
     this.#unsent.push(entry);
     return { kind: "published", seq: entry.seq };
   }

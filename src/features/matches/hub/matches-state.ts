@@ -53,10 +53,12 @@ type MatchRow = {
   readonly record: string | null;
 };
 
-/** The matches of a guild, in the SQLite of its hub. */
+/** The matches of a guild, in the SQLite of its hub. Only this object writes them while it lives. */
 export function sqlMatchesState(sql: SqlStorage) {
   const isAny = (query: string, ...bindings: readonly (string | number)[]): boolean =>
     sql.exec(query, ...bindings).toArray().length > 0;
+  /** Whether anybody plays; null: not known. Mostly nobody does, and every event of voice asks for its user. */
+  let isPlaying: boolean | null = null;
 
   return {
     match: (matchId: string): KeptMatch | null => {
@@ -101,6 +103,7 @@ export function sqlMatchesState(sql: SqlStorage) {
       );
     },
     removeMatch: (matchId: string): void => {
+      isPlaying = null;
       sql.exec("DELETE FROM matches_match WHERE match_id = ?", matchId);
       sql.exec("DELETE FROM matches_player WHERE match_id = ?", matchId);
     },
@@ -129,6 +132,8 @@ export function sqlMatchesState(sql: SqlStorage) {
         ),
     /** Live matches in which this Discord user plays, and their channels in which the user belongs. */
     playing: (userId: string) => {
+      isPlaying ??= isAny("SELECT 1 FROM matches_player LIMIT 1");
+      if (!isPlaying) return [];
       const rows = sql
         .exec<{ matchId: string; channelId: string | null }>(
           `SELECT match_id AS matchId,
@@ -146,6 +151,7 @@ export function sqlMatchesState(sql: SqlStorage) {
     },
     /** Replaces the linked players of a match. */
     savePlayers: (matchId: string, players: readonly PlayingUser[]): void => {
+      isPlaying = null;
       sql.exec("DELETE FROM matches_player WHERE match_id = ?", matchId);
       for (const { userId, faction } of players) {
         sql.exec(
