@@ -136,6 +136,12 @@ export const PRESENCE_DEBOUNCE_MS = 2_000;
 /** Users that presence lists. With more, only their number is sent. */
 export const PRESENCE_USERS_MAX = 100;
 
+/**
+ * Users at relays up to which presence is exact. With more, a user who is at two objects for a while is found by
+ * a sample.
+ */
+export const PRESENCE_EXACT_USERS = 1_000_000;
+
 /** How long a revoked user's older tokens are refused, milliseconds. */
 export const REVOCATION_TTL_MS = 24 * 60 * 60 * 1000;
 

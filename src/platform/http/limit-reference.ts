@@ -86,6 +86,7 @@ const CHAPTERS = {
     SIGNAL_MAX_BYTES: "nothing is sent; presence then has `users: null`",
     PRESENCE_DEBOUNCE_MS: "time from the first change of presence until it is sent",
     PRESENCE_USERS_MAX: "`users` is null, `count` goes on",
+    PRESENCE_EXACT_USERS: "how many users are at two relays at once is estimated",
     REVOCATION_TTL_MS: "a revoked user's older tokens work again, unless they have expired",
     BATCH_WINDOW_MS: "with `?batch=1`: how long a later event of a burst waits",
     BATCH_EVENTS_MAX: "the rest goes into the next frame",
