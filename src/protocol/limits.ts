@@ -166,8 +166,11 @@ export const LONG_POLL_EVENTS_MAX = 500;
 /** Length of the events in one answer of a long poll, as JSON text. A larger event is sent alone. */
 export const LONG_POLL_BYTES_MAX = 1024 * 1024;
 
-/** The silence after which an event stream gets a comment, milliseconds. */
-export const EVENT_STREAM_KEEP_ALIVE_MS = 10_000;
+/**
+ * The silence after which an event stream gets a comment, and a waiting long poll a space, milliseconds. So long a
+ * client that has closed its connection may go unnoticed.
+ */
+export const EVENT_STREAM_KEEP_ALIVE_MS = 5_000;
 
 /** Journal bounds (rooms.md §3). The one that is reached first trims the journal. */
 export const JOURNAL_MAX_AGE_MS = 24 * 60 * 60 * 1000;

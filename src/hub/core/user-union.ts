@@ -36,7 +36,7 @@ export class UserUnion {
     while (oneIn > 1 && users / oneIn < PRESENCE_EXACT_USERS / 4) oneIn /= 2;
     if (oneIn === this.#oneIn) return;
     this.#oneIn = oneIn;
-    for (const relay of [...this.#told.keys()]) this.forget(relay);
+    for (const relay of this.#told.keys()) this.forget(relay);
   }
 
   /** Whether a relay has to be asked. */

@@ -97,7 +97,8 @@ const CHAPTERS = {
     LONG_POLL_WAIT_MAX_SECONDS: "400 `invalid_request`; also the default of `wait`",
     LONG_POLL_EVENTS_MAX: "`more: true`: the rest is for the next call",
     LONG_POLL_BYTES_MAX: "the same; an event that is larger comes alone",
-    EVENT_STREAM_KEEP_ALIVE_MS: "a comment is sent, so that the connection is kept",
+    EVENT_STREAM_KEEP_ALIVE_MS:
+      "a comment, or a space before the answer of a long poll, is sent: it shows whether the client is still there",
   },
   "Calls between clients": {
     CALLS_PER_TARGET: "the call fails at once; no area has calls yet",
