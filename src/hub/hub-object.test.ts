@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { SIGNAL_MAX_BYTES, UNACKNOWLEDGED_BYTES_MAX } from "../protocol/limits.ts";
 import { MemoryObject } from "../testing/memory-platform.ts";
 import { GUILD, KIND, VirtualGuild } from "../testing/virtual-guild.ts";
 import type { HubExtension, HubTurn } from "./extension.ts";
@@ -69,6 +70,42 @@ describe("closes", () => {
     await guild.time.pass(2_000);
     await guild.evict();
     expect((await guild.hub.impl.inspect()).closes).toEqual({ "4401": 5 });
+  });
+});
+
+describe("a signal that closes a client", () => {
+  it("sets the alarm for what follows from the close, even if the client never answers it", async () => {
+    const guild = new VirtualGuild();
+    let alarm: number | null = null;
+    const hub = new MemoryObject<HubObject>({
+      name: GUILD,
+      time: guild.time,
+      reachFrom: (from) => guild.reachFrom(from),
+      make: (runtime) => {
+        const setAlarm = (at: number | null): void => {
+          alarm = at;
+          runtime.setAlarm(at);
+        };
+        return new HubObject({ ...runtime, setAlarm }, guild.env, KIND, {
+          extensions: [plans],
+          events: new Set(),
+        });
+      },
+    });
+    // It says nothing, so what it may be sent without a sign of life is limited.
+    const silent = await guild.join(hub, { sub: "silent", signals: true });
+    if (typeof silent === "number") throw new Error(`refused with ${silent}`);
+    await guild.time.pass(10_000);
+    const before = alarm;
+    const payload = JSON.stringify("x".repeat(SIGNAL_MAX_BYTES - 2));
+    const signal = { event: "typing", key: "k", payload, audience: null, topic: null, ts: 0 };
+    for (let sent = 0; silent.closed === null; sent += SIGNAL_MAX_BYTES) {
+      if (sent > 2 * UNACKNOWLEDGED_BYTES_MAX) throw new Error("the client was never closed");
+      hub.impl.signal(signal);
+    }
+    expect(silent.closed).toBe("overloaded");
+    expect(alarm).toBe(hub.impl.host.store.nextTaskAt());
+    expect(alarm).not.toBe(before);
   });
 });
 
