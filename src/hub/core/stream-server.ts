@@ -224,7 +224,7 @@ export class StreamServer<Socket extends object> {
 
   /**
    * Answers a token that was refused. An open socket keeps its present token when the new one is invalid, and is
-   * closed when the new one does not include the guild.
+   * closed when the new one is not for this hub.
    */
   tokenRefused(
     socket: Socket,

@@ -11,7 +11,7 @@ import { HubFeed } from "../edge/hub-feed.ts";
 import { pollOnce, waitingBody } from "../edge/long-poll.ts";
 import { SSE_TYPE } from "../edge/sse.ts";
 import { sseStream } from "../edge/sse-stream.ts";
-import { positionOf, StreamHeaders, StreamQuery } from "../edge/stream-query.ts";
+import { positionOf, StreamHeaders, StreamQuery } from "./stream-query.ts";
 import { callHub, decideEntry, hubUnavailable, refuseOrigin } from "./entry.ts";
 
 const PolledEvents = z
