@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { SIGNAL_MAX_BYTES, UNACKNOWLEDGED_BYTES_MAX } from "../protocol/limits.ts";
 import { MemoryObject } from "../testing/memory-platform.ts";
 import { GUILD, KIND, VirtualGuild } from "../testing/virtual-guild.ts";
+import { relayName } from "./env.ts";
 import type { HubExtension, HubTurn } from "./extension.ts";
 import { HubObject, type HubParts } from "./hub-object.ts";
 
@@ -29,7 +30,7 @@ beforeEach(() => {
 });
 
 /** A hub whose areas the test chooses at each wake. */
-function setUp() {
+function setUp(name = GUILD) {
   const { time, env } = new VirtualGuild();
   const running: HubParts = { extensions: [plans], events: new Set(["test.happened"]) };
   let parts: HubParts | { readonly refused: Error } = running;
@@ -37,7 +38,7 @@ function setUp() {
     throw new Error("this hub calls no other object");
   };
   const hub = new MemoryObject<HubObject>({
-    name: GUILD,
+    name,
     time,
     reachFrom: () => ({ hub: noOne, relay: noOne, newId: noOne }),
     make: (runtime) => new HubObject(runtime, env, KIND, parts),
@@ -52,6 +53,12 @@ function setUp() {
     },
   };
 }
+
+describe("the name of a hub", () => {
+  it("has no colon, or it could be that of a relay", () => {
+    expect(() => setUp(relayName(GUILD, 0))).toThrow("no colon");
+  });
+});
 
 describe("closes", () => {
   it("are counted, also those of a hub that sleeps right after", async () => {
