@@ -17,6 +17,8 @@ import type {
   RelayCall,
   RelayRefusal,
   RelaySnapshot,
+  UsersAnswer,
+  UsersQuestion,
 } from "./core/relay-calls.ts";
 import type {
   HubStatus,
@@ -105,6 +107,9 @@ export interface HubRpc extends Rpc.DurableObjectBranded {
 export interface HubRelayRpc extends Rpc.DurableObjectBranded {
   /** For the hub: brings everything new. Resolves when it is stored here. */
   take(call: RelayCall): Promise<RelayAck | RelayRefusal>;
+
+  /** For the hub: who is connected here. Relays of the version before do not have it. */
+  users(question: UsersQuestion): UsersAnswer;
 
   /** For the hub: the connections of a user. */
   connections(sub: string): HubConnection[];

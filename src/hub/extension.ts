@@ -5,8 +5,8 @@ import type { HubEnv } from "./env.ts";
 import type { Audience, IncomingEvent, Publication, Published } from "./publisher.ts";
 
 /**
- * The part of a feature inside a hub: state that must change in the same turn as the journal (who is in
- * which channel), and work that a timer starts (a room that stayed empty). The hub calls these members; it knows
+ * The part of a feature inside a hub: state that must change in the same turn as the journal (who is where), and
+ * work that a timer starts. The hub calls these members; it knows
  * no feature. Everything that is not async runs in one SQLite transaction with the events that it publishes.
  */
 export interface HubExtension {

@@ -117,7 +117,7 @@ export class StreamHost {
         else this.meter.count("reset", 1, decision.reason);
       },
     });
-    this.meter = hubMeter(env, ports.hub, (ms, run) => {
+    this.meter = hubMeter(env, { kind: kind.name, name: ports.hub }, (ms, run) => {
       this.#flushMeter = run;
       store.writeTask(METER_TASK, runtime.clock() + ms);
     });

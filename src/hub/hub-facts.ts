@@ -35,7 +35,9 @@ export class HubFacts {
   #knowName(name: string | undefined): string {
     const known = this.#store.readFact(NAME_FACT);
     if (known !== null) return known;
+    // The runtime tells no name that is longer than it allows.
     if (name === undefined) throw new Error("a hub must be addressed by its name");
+    if (name.includes(":")) throw new Error("a hub's name has no colon: names of relays have one");
     this.#store.writeFact(NAME_FACT, name);
     return name;
   }

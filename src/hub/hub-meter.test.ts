@@ -8,11 +8,15 @@ function metered(bound = true) {
   const timers: { readonly ms: number; readonly run: () => void }[] = [];
   const METRICS = {
     writeDataPoint: ({ blobs, doubles }: AnalyticsEngineDataPoint = {}) => {
-      const [area, name, label, guildId] = blobs ?? [];
-      counts.push({ area, name, label, guildId, by: doubles?.[0] });
+      const [area, name, label, hub, kind] = blobs ?? [];
+      counts.push({ area, name, label, kind, hub, by: doubles?.[0] });
     },
   };
-  const meter = hubMeter(bound ? { METRICS } : {}, "g", (ms, run) => void timers.push({ ms, run }));
+  const meter = hubMeter(
+    bound ? { METRICS } : {},
+    { kind: "account", name: "g" },
+    (ms, run) => void timers.push({ ms, run }),
+  );
   return { meter, counts, timers };
 }
 
@@ -26,7 +30,7 @@ test("many turns become one point for each counter and second", () => {
   expect(counts).toEqual([]);
   expect(timers.map(({ ms }) => ms)).toEqual([METER_FLUSH_MS]);
   timers[0]?.run();
-  const base = { area: "hub", guildId: "g" };
+  const base = { area: "hub", kind: "account", hub: "g" };
   expect(counts).toEqual([
     { ...base, name: "published", label: "", by: 10_000 },
     { ...base, name: "delivered", label: "", by: 5_000_000 },

@@ -35,7 +35,7 @@ export interface HubMeter {
  */
 export function hubMeter(
   env: Pick<HubEnv, "METRICS">,
-  hub: string,
+  hub: { readonly kind: string; readonly name: string },
   after: (ms: number, run: () => void) => void,
 ): HubMeter {
   if (env.METRICS === undefined) return { count: () => undefined, flush: () => undefined };
@@ -48,7 +48,7 @@ export function hubMeter(
       if (points === POINTS_PER_INVOCATION) return;
       points += 1;
       counters.delete(key);
-      metrics.count({ area: "hub", guildId: hub, ...counter });
+      metrics.count({ area: "hub", hub, ...counter });
     }
   };
   return {

@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { SIGNAL_MAX_BYTES, UNACKNOWLEDGED_BYTES_MAX } from "../protocol/limits.ts";
 import { MemoryObject } from "../testing/memory-platform.ts";
 import { GUILD, KIND, VirtualGuild } from "../testing/virtual-guild.ts";
+import { relayName } from "./env.ts";
 import type { HubContext, HubExtension, HubTurn } from "./extension.ts";
 import { HubObject, type HubParts } from "./hub-object.ts";
 
@@ -28,7 +30,7 @@ beforeEach(() => {
 });
 
 /** A hub whose areas the test chooses at each wake. */
-function setUp() {
+function setUp(name = GUILD) {
   const { time, env } = new VirtualGuild();
   const running: HubParts = { extensions: [plans], events: new Set(["test.happened"]) };
   let parts: HubParts | { readonly refused: Error } = running;
@@ -36,7 +38,7 @@ function setUp() {
     throw new Error("this hub calls no other object");
   };
   const hub = new MemoryObject<HubObject>({
-    name: GUILD,
+    name,
     time,
     reachFrom: () => ({ hub: noOne, relay: noOne, newId: noOne }),
     make: (runtime) => new HubObject(runtime, env, KIND, parts),
@@ -51,6 +53,12 @@ function setUp() {
     },
   };
 }
+
+describe("the name of a hub", () => {
+  it("has no colon, or it could be that of a relay", () => {
+    expect(() => setUp(relayName(GUILD, 0))).toThrow("no colon");
+  });
+});
 
 describe("closes", () => {
   it("are counted, also those of a hub that sleeps right after", async () => {
@@ -69,6 +77,42 @@ describe("closes", () => {
     await guild.time.pass(2_000);
     await guild.evict();
     expect((await guild.hub.impl.inspect()).closes).toEqual({ "4401": 5 });
+  });
+});
+
+describe("a signal that closes a client", () => {
+  it("sets the alarm for what follows from the close, even if the client never answers it", async () => {
+    const guild = new VirtualGuild();
+    let alarm: number | null = null;
+    const hub = new MemoryObject<HubObject>({
+      name: GUILD,
+      time: guild.time,
+      reachFrom: (from) => guild.reachFrom(from),
+      make: (runtime) => {
+        const setAlarm = (at: number | null): void => {
+          alarm = at;
+          runtime.setAlarm(at);
+        };
+        return new HubObject({ ...runtime, setAlarm }, guild.env, KIND, {
+          extensions: [plans],
+          events: new Set(),
+        });
+      },
+    });
+    // It says nothing, so what it may be sent without a sign of life is limited.
+    const silent = await guild.join(hub, { sub: "silent", signals: true });
+    if (typeof silent === "number") throw new Error(`refused with ${silent}`);
+    await guild.time.pass(10_000);
+    const before = alarm;
+    const payload = JSON.stringify("x".repeat(SIGNAL_MAX_BYTES - 2));
+    const signal = { event: "typing", key: "k", payload, audience: null, topic: null, ts: 0 };
+    for (let sent = 0; silent.closed === null; sent += SIGNAL_MAX_BYTES) {
+      if (sent > 2 * UNACKNOWLEDGED_BYTES_MAX) throw new Error("the client was never closed");
+      hub.impl.signal(signal);
+    }
+    expect(silent.closed).toBe("overloaded");
+    expect(alarm).toBe(hub.impl.host.store.nextTaskAt());
+    expect(alarm).not.toBe(before);
   });
 });
 

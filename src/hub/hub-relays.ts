@@ -5,6 +5,7 @@ import type { Entry, RelayRow } from "./core/journal.ts";
 import { planPlacement, type Placement } from "./core/placement.ts";
 import type { JournalPull, RelayAttachment } from "./core/relay-calls.ts";
 import { RelayFanout, RELAYS_TASK } from "./core/relay-fanout.ts";
+import { UserUnion } from "./core/user-union.ts";
 import type { HubEnv, HubRelayRpc } from "./env.ts";
 import type { StreamHost } from "./host.ts";
 import type { Signal } from "./publisher.ts";
@@ -17,6 +18,8 @@ const PULL_BYTES = 1024 * 1024;
 const REVISION_FACT = "revision";
 /** Fact: since when one relay less is enough; empty: all are needed. */
 const LOW_FACT = "relays low since";
+/** Fact: how much too high the sum of all objects' users is, because some users are at several. */
+const TWICE_FACT = "users twice";
 
 /** The relays of a hub: which there are, what they are sent, and which clients go there. */
 export class HubRelays {
@@ -26,6 +29,7 @@ export class HubRelays {
   readonly #hub: string;
   readonly #onLoad: () => void;
   readonly #fanout: RelayFanout;
+  readonly #users = new UserUnion();
   #closedAtRelays = 0;
 
   /**
@@ -61,7 +65,7 @@ export class HubRelays {
       onAck: (before, { users, closed }) => {
         this.#closedAtRelays += closed;
         if (before.users === users) return;
-        this.#onLoad();
+        this.#usersChanged(before.index);
         host.arm();
       },
     });
@@ -150,6 +154,7 @@ export class HubRelays {
     const known = this.rows.find((one) => one.index === index);
     if (known?.state === "open") return false;
     this.#fanout.remove(index);
+    this.#users.forget(index);
     this.#onLoad();
     return true;
   }
@@ -159,8 +164,36 @@ export class HubRelays {
     const known = this.rows.find((one) => one.index === index);
     if (known === undefined) return { draining: false };
     this.#fanout.write({ ...known, sockets, users });
-    if (known.users !== users) this.#onLoad();
+    // Also if their number is the same: one may have left, and another one come.
+    this.#usersChanged(index);
     return { draining: known.state === "draining" };
+  }
+
+  /** How many users are connected, here and at the relays, each once. As of the last {@link countUsers}. */
+  usersCount(): number {
+    const here = this.#host.server.sessions.usersCount;
+    if (this.rows.length === 0) return here;
+    const there = this.rows.map(({ users }) => users);
+    const sum = there.reduce((all, users) => all + users, here);
+    const twice = Number(this.#host.store.readFact(TWICE_FACT) ?? 0);
+    // A relay that was lost has no users left, and those of them who were twice are not known yet.
+    return Math.max(sum - twice, here, ...there);
+  }
+
+  /**
+   * Finds out who is connected at several objects (HUB-15). A relay is asked only if its users may have changed.
+   * @returns false: some relay has not answered, so its users count as before
+   */
+  async countUsers(): Promise<boolean> {
+    this.#users.plan(this.rows.reduce((sum, { users }) => sum + users, 0));
+    const stale = this.rows.filter(({ index }) => this.#users.isStale(index));
+    const answers = await Promise.all(stale.map(({ index }) => this.#askForUsers(index)));
+    const { store, server } = this.#host;
+    const twice = this.rows.length === 0 ? 0 : this.#users.twice(server.sessions.userIds());
+    if (twice !== Number(store.readFact(TWICE_FACT) ?? 0)) {
+      store.writeFact(TWICE_FACT, String(twice));
+    }
+    return !answers.includes(false);
   }
 
   /** Closes the sockets that a revocation concerns, here and at the relays (HUB-14). @returns how many */
@@ -202,6 +235,28 @@ export class HubRelays {
         behind: Math.max(0, head - acked),
       };
     });
+  }
+
+  #usersChanged(index: number): void {
+    this.#users.changed(index);
+    this.#onLoad();
+  }
+
+  /** @returns whether it has answered */
+  async #askForUsers(index: number): Promise<boolean> {
+    const question = this.#users.ask(index);
+    try {
+      const answer = await this.#ask(index, (relay) => relay.users(question));
+      const row = this.rows.find((one) => one.index === index);
+      // It was released meanwhile.
+      if (row === undefined) return true;
+      this.#users.take(index, answer);
+      if (row.users !== answer.users) this.#fanout.write({ ...row, users: answer.users });
+      return true;
+    } catch {
+      this.#users.changed(index);
+      return false;
+    }
   }
 
   get #revision(): number {

@@ -179,6 +179,25 @@ describe("authentication (rooms.md §2)", () => {
     ignored.close();
   });
 
+  test("a name that is no guild's is no hub's at any entrance, even if the token names it", async () => {
+    // The first would be the name of a relay.
+    for (const name of [`${GUILD}:0`, "a/b", "012", " "]) {
+      const odd = await provider.mint({ sub: "odd", guilds: [name, "200"] });
+      const header = { Authorization: `Bearer ${odd}` };
+      const query = `?guildId=${encodeURIComponent(name)}`;
+      expect((await upgrade(query, header)).status).toBe(403);
+      expect((await callAs(odd, "GET", `/events${query}`)).status).toBe(400);
+      expect((await callAs(odd, "POST", "/ws/ticket", { guildId: name })).status).toBe(400);
+      const state = `/admin/guilds/${encodeURIComponent(name)}/hub`;
+      const operator = await provider.mint({ sub: "o", scope: "hub:admin", guilds: [name] });
+      expect([400, 404]).toContain((await callAs(operator, "GET", state)).status);
+      // The token is still good for its other guild.
+      expect((await callAs(odd, "POST", "/ws/ticket", { guildId: "200" })).status).toBe(201);
+    }
+    const long = await provider.mint({ sub: "odd", guilds: ["x".repeat(65)] });
+    expect((await callAs(long, "POST", "/ws/ticket", {})).status).toBe(401);
+  });
+
   test("one ticket too many in a minute gets 429 with a time to retry", async () => {
     // The clock stands still, because the quota refills with time.
     vi.useFakeTimers({ toFake: ["Date"] });

@@ -42,7 +42,7 @@ export async function placeOf(
 }
 
 /**
- * Call it when an object had no room. One of the next clients then asks the hub for the placement, and the others
+ * Call it when an object had no place. One of the next clients then asks the hub for the placement, and the others
  * use the known one until it has the answer. The hub is asked at most once a second, however many are refused.
  */
 export function askPlacementAgain(kind: PlacedKind, hub: string): void {

@@ -18,6 +18,8 @@ export class PresenceTeller {
   readonly #payload: (presence: Presence) => string;
   /** The payload that was sent last. After the reload of a page it is the same, and is not sent again. */
   #told: string | null = null;
+  /** Whether anything has changed since the users were last counted. */
+  #isOutdated = false;
 
   /** @param payload encodes a presence for the kind of the hub */
   constructor(host: StreamHost, relays: HubRelays, payload: (presence: Presence) => string) {
@@ -27,13 +29,13 @@ export class PresenceTeller {
   }
 
   /**
-   * The users now. With relays they are too many to list, and a user counts once at each object. Long names are
-   * not listed if they do not fit a signal.
+   * The users now, each once. With relays they are too many to list. Long names are not listed if they do not fit
+   * a signal.
    */
   now(): Presence {
     const { sessions } = this.#host.server;
     const { rows } = this.#relays;
-    const count = rows.reduce((sum, relay) => sum + relay.users, sessions.usersCount);
+    const count = this.#relays.usersCount();
     if (rows.length > 0 || count > PRESENCE_USERS_MAX) return { count, users: null };
     const users = [...sessions.users()].toSorted((a, b) => a.since - b.since);
     return { count, users: isLongerThan(JSON.stringify(users), USERS_MAX_BYTES) ? null : users };
@@ -46,16 +48,25 @@ export class PresenceTeller {
   changed(): void {
     const { server, store } = this.#host;
     if (!server.hasSignalReaders && this.#relays.rows.length === 0) return;
-    if (store.readTask(PRESENCE_TASK) !== null) return;
-    store.writeTask(PRESENCE_TASK, this.#host.clock() + PRESENCE_DEBOUNCE_MS);
+    this.#isOutdated = true;
+    if (store.readTask(PRESENCE_TASK) === null) this.#schedule();
   }
 
   /** Runs when the task is due. */
   async tell(): Promise<void> {
+    this.#isOutdated = false;
+    const isCounted = await this.#relays.countUsers();
     const signal = presenceSignal(this.#payload(this.now()), this.#host.clock());
-    if (signal.payload === this.#told) return;
-    this.#told = signal.payload;
-    this.#host.server.signal(signal);
-    await this.#relays.flush({ signal });
+    if (signal.payload !== this.#told) {
+      this.#told = signal.payload;
+      this.#host.server.signal(signal);
+      await this.#relays.flush({ signal });
+    }
+    // While it waited for the relays, the task was still there, so a change could not schedule it.
+    if (this.#isOutdated || !isCounted) this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#host.store.writeTask(PRESENCE_TASK, this.#host.clock() + PRESENCE_DEBOUNCE_MS);
   }
 }

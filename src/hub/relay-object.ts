@@ -6,9 +6,16 @@ import type { Start } from "./admission.ts";
 import { hubConfigOf } from "./config.ts";
 import type { ConnectionOptions } from "./core/frame-intake.ts";
 import type { SnapshotAt } from "./core/opening.ts";
-import type { RelayAck, RelayCall, RelayRefusal } from "./core/relay-calls.ts";
+import type {
+  RelayAck,
+  RelayCall,
+  RelayRefusal,
+  UsersAnswer,
+  UsersQuestion,
+} from "./core/relay-calls.ts";
 import { Relay } from "./core/relay.ts";
 import type { SessionIdentity } from "./core/session.ts";
+import { UserMarks } from "./core/user-union.ts";
 import { type HubEnv, type HubRpc, readRelayName } from "./env.ts";
 import { StreamHost } from "./host.ts";
 import { connectionsOf, explainHere } from "./inspection.ts";
@@ -40,6 +47,7 @@ export class RelayObject {
   readonly #catchUp: SharedCall<number, true>;
   /** The whole state from the hub for readers with these grants, and the epoch that it belongs to. */
   readonly #snapshots: SharedCall<readonly string[], SnapshotAt & { readonly epoch: string }>;
+  readonly #marks = new UserMarks();
   #presence: Presence = { count: 0, users: null };
 
   constructor(runtime: HubRuntime, env: HubEnv, kind: HubKind) {
@@ -101,6 +109,11 @@ export class RelayObject {
     }
     this.host.arm();
     return ack;
+  }
+
+  users(question: UsersQuestion): UsersAnswer {
+    const { server, newId, clock } = this.host;
+    return this.#marks.answer(question, server.sessions.userIds(), newId(clock()));
   }
 
   connections(sub: string): HubConnection[] {

@@ -1,6 +1,12 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Explanation, HubConnection } from "../protocol/hub-report.ts";
-import type { RelayAck, RelayCall, RelayRefusal } from "./core/relay-calls.ts";
+import type {
+  RelayAck,
+  RelayCall,
+  RelayRefusal,
+  UsersAnswer,
+  UsersQuestion,
+} from "./core/relay-calls.ts";
 import type { HubEnv, HubRelayRpc } from "./env.ts";
 import type { HubKind } from "./kind.ts";
 import { RelayObject } from "./relay-object.ts";
@@ -25,6 +31,10 @@ export class Relay extends DurableObject<HubEnv> implements HubRelayRpc {
 
   take(call: RelayCall): Promise<RelayAck | RelayRefusal> {
     return this.#impl.take(call);
+  }
+
+  users(question: UsersQuestion): UsersAnswer {
+    return this.#impl.users(question);
   }
 
   connections(sub: string): HubConnection[] {

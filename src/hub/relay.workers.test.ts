@@ -469,12 +469,16 @@ describe("HUB-17 placement", () => {
   });
 });
 
-test("HUB-15 presence counts users at hub and relays, and lists no users when there are relays", async () => {
+test("HUB-15 presence counts users at hub and relays once, and lists no users when there are relays", async () => {
   await fillHub();
   forgetPlacement(GUILD_HUBS, guild);
   const ticket = encodeURIComponent(await ticketFor(await mint("third"), { guildId: guild }));
   const third = await openStream(`?ticket=${ticket}&signals=1`);
   await third.until(({ frames }) => frames.length === 2);
+  // Who is at the hub comes to the relay as well.
+  const exp = Math.floor(Date.now() / 1000) + 3600;
+  expect(await handOver({ identity: { sub: "first", grants: ["sub:first"], exp } })).toBe(101);
+  expect(await hub().connections("first")).toMatchObject([{ relay: null }, { relay: 0 }]);
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
   await vi.waitFor(async () => {
     await relaysTellTheirLoad();

@@ -8,7 +8,8 @@ type Count = {
   readonly name: string;
   /** Divides the counts of a name, for example by status, reason or close code. Also one of a fixed set. */
   readonly label?: string;
-  readonly guildId?: string;
+  /** The hub concerned, by the name of its kind and its own. */
+  readonly hub?: { readonly kind: string; readonly name: string };
   /** The number to add; absent: 1. */
   readonly by?: number;
   /** Total duration, milliseconds. */
@@ -31,17 +32,18 @@ const BLOB_MAX_BYTES = 256;
 export const POINTS_PER_INVOCATION = 250;
 
 /**
- * Counts as data points of Analytics Engine: `blob1` area, `blob2` name, `blob3` label, `blob4` guild,
- * `double1` number, `double2` milliseconds. Analytics Engine samples by index. The index is the guild, or the
- * name where there is no guild, so that a busy guild does not reduce the accuracy of a quiet one.
+ * Counts as data points of Analytics Engine: `blob1` area, `blob2` name, `blob3` label, `blob4` name of the
+ * hub, `blob5` its kind, `double1` number, `double2` milliseconds. Analytics Engine samples by index. The index is
+ * the name of the hub, or that of the count where there is no hub, so that a busy hub does not reduce the accuracy
+ * of a quiet one.
  */
 export function analyticsEngine(dataset: Pick<AnalyticsEngineDataset, "writeDataPoint">): Metrics {
   return {
-    count({ area, name, label = "", guildId = "", by = 1, ms = 0 }) {
+    count({ area, name, label = "", hub = { kind: "", name: "" }, by = 1, ms = 0 }) {
       try {
         dataset.writeDataPoint({
-          indexes: [cut(guildId === "" ? name : guildId, INDEX_MAX_BYTES)],
-          blobs: [area, name, label, guildId].map((text) => cut(text, BLOB_MAX_BYTES)),
+          indexes: [cut(hub.name === "" ? name : hub.name, INDEX_MAX_BYTES)],
+          blobs: [area, name, label, hub.name, hub.kind].map((text) => cut(text, BLOB_MAX_BYTES)),
           doubles: [by, ms],
         });
       } catch (error) {

@@ -114,18 +114,18 @@ describe("counting requests", () => {
 
   it("writes one point for each, by route and status, never with a text of the client", async () => {
     await call("/health");
-    expect(points.map(({ blobs }) => blobs)).toEqual([["http", "GET /health", "200", ""]]);
+    expect(points.map(({ blobs }) => blobs)).toEqual([["http", "GET /health", "200", "", ""]]);
     await call("/rooms/123456?secret=1");
     expect(points.map(({ blobs }) => blobs)).toEqual([
-      ["http", "GET /rooms/:channelId", "401", ""],
+      ["http", "GET /rooms/:channelId", "401", "", ""],
     ]);
     await call("/no/such/thing");
-    expect(points.map(({ blobs }) => blobs)).toEqual([["http", "none", "404", ""]]);
+    expect(points.map(({ blobs }) => blobs)).toEqual([["http", "none", "404", "", ""]]);
     await call("/rooms", { method: "PATCH" });
-    expect(points.map(({ blobs }) => blobs)).toEqual([["http", "none", "405", ""]]);
+    expect(points.map(({ blobs }) => blobs)).toEqual([["http", "none", "405", "", ""]]);
   });
 
-  it("writes one point for a ticket, with its guild", async () => {
+  it("writes one point for a ticket, with its hub", async () => {
     const token = await provider.mint({ sub: "alice", guilds: ["7"] });
     await call("/ws/ticket", {
       method: "POST",
@@ -133,8 +133,8 @@ describe("counting requests", () => {
       body: JSON.stringify({ guildId: "7" }),
     });
     expect(points.map(({ blobs }) => blobs)).toEqual([
-      ["hub", "ticket", "", "7"],
-      ["http", "POST /ws/ticket", "201", ""],
+      ["hub", "ticket", "", "7", "guild"],
+      ["http", "POST /ws/ticket", "201", "", ""],
     ]);
   });
 

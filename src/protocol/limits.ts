@@ -151,6 +151,12 @@ export const PRESENCE_DEBOUNCE_MS = 2_000;
 /** Users that presence lists. With more, only their number is sent. */
 export const PRESENCE_USERS_MAX = 100;
 
+/**
+ * Users at relays up to which presence is exact. With more, a user who is at two objects for a while is found by
+ * a sample.
+ */
+export const PRESENCE_EXACT_USERS = 1_000_000;
+
 /** How long a revoked user's older tokens are refused, milliseconds. */
 export const REVOCATION_TTL_MS = 24 * 60 * 60 * 1000;
 
@@ -175,8 +181,11 @@ export const LONG_POLL_EVENTS_MAX = 500;
 /** Length of the events in one answer of a long poll, as JSON text. A larger event is sent alone. */
 export const LONG_POLL_BYTES_MAX = 1024 * 1024;
 
-/** The silence after which an event stream gets a comment, milliseconds. */
-export const EVENT_STREAM_KEEP_ALIVE_MS = 10_000;
+/**
+ * The silence after which an event stream gets a comment, and a waiting long poll a space, milliseconds. So long a
+ * client that has closed its connection may go unnoticed.
+ */
+export const EVENT_STREAM_KEEP_ALIVE_MS = 5_000;
 
 /** Journal bounds (rooms.md §3). The one that is reached first trims the journal. */
 export const JOURNAL_MAX_AGE_MS = 24 * 60 * 60 * 1000;

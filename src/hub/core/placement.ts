@@ -9,7 +9,7 @@ const SHRINK_AT = 0.4;
 /** Sockets that the hub, and each relay, should hold. */
 export type PlacementLimits = { readonly hub: number; readonly relay: number };
 
-/** Where new clients of a guild go, and which relay is drained. */
+/** Where new clients of a hub go, and which relay is drained. */
 export type Placement = {
   /** Indices of the relays that take new clients; empty: the hub does. */
   readonly relays: readonly number[];
@@ -48,7 +48,7 @@ export function planPlacement(state: PlacementState): Placement {
   if (kept.length === 0 && ownSockets < FULL_AT * limits.hub) {
     return { relays: [], drain, lowSince };
   }
-  // Half as many again at once: a guild that grows fast would wait for each of them.
+  // Half as many again at once: a hub that grows fast would wait for each of them.
   const next = unusedIndices(relays, Math.max(1, Math.ceil(kept.length / 2)));
   // With all relays in use, new clients go to any of them, and a full one refuses.
   return { relays: next.length === 0 ? kept.map(({ index }) => index) : next, drain, lowSince };

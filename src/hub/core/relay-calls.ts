@@ -64,6 +64,29 @@ export type JournalPull = {
   readonly entries: readonly Entry[];
 };
 
+/** A hub asks a relay who of its users are connected, to count each user once (`user-union.ts`). */
+export type UsersQuestion = {
+  readonly v: 1;
+  /** `at` of the answer that the hub has; null: none. */
+  readonly since: string | null;
+  /** Only users whose mark is divisible by this; a power of two. */
+  readonly oneIn: number;
+};
+
+/** Its answer. */
+export type UsersAnswer = {
+  readonly v: 1;
+  /** Names this answer. */
+  readonly at: string;
+  /** `joined` has every user; otherwise it has those since the answer that the hub named. */
+  readonly isWhole: boolean;
+  /** How many users are connected there. */
+  readonly users: number;
+  /** Marks of users. */
+  readonly joined: Float64Array;
+  readonly left: Float64Array;
+};
+
 /** Answer of a hub to a relay that is new or was released. */
 export type RelayAttachment =
   | { readonly v: 1; readonly accepted: true; readonly revocations: readonly Revocation[] }

@@ -284,7 +284,7 @@ class Model {
     for (const client of this.clients) this.#take(client);
     for (const [i, client] of this.clients.entries()) this.#join(client, i % (RELAYS + 1));
     await guild.time.quiet();
-    for (let i = 0; i < 3; i += 1) await guild.time.pass(1_001);
+    for (let i = 0; i < 8; i += 1) await guild.time.pass(1_001);
     expect([...this.#wrong, ...takeHubFailures()]).toEqual([]);
     const hub = guild.hub.impl.host.store;
     const { epoch, head } = hub.extent();
@@ -295,6 +295,8 @@ class Model {
       const from = Math.max(store.extent().oldest, hub.extent().oldest) - 1;
       expect(store.readAfter(from, 10_000)).toEqual(hub.readAfter(from, 10_000));
     }
+    // HUB-15: `a` and `b` are at two objects, and count once.
+    expect(guild.hub.impl.presence().count).toBe(new Set(this.clients.map(({ sub }) => sub)).size);
     for (const client of this.clients) {
       this.#take(client);
       expect(client.socket).not.toBeNull();

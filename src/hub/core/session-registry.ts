@@ -43,6 +43,11 @@ export class SessionRegistry<Socket extends object> {
     return this.#indexed().users.size;
   }
 
+  /** Ids of the users with at least one open session. */
+  userIds(): Iterable<string> {
+    return this.#indexed().users.keys();
+  }
+
   /** Users with an open session, and since when, milliseconds. */
   *users(): Generator<{ readonly userId: string; readonly since: number }> {
     for (const [userId, sessions] of this.#indexed().users) {

@@ -3,7 +3,7 @@ export type FrameMark = {
   readonly epoch?: string;
   /** Position of a client that has this frame. */
   readonly seq?: number;
-  /** It carries events. The hub sends such a frame only when the window has room for it. */
+  /** It carries events. The hub sends such a frame only when it fits into the window. */
   readonly hasEvents?: true;
   readonly retryWindowMs?: number;
   /** What the hub sends beyond an acknowledgement. */

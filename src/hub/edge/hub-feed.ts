@@ -5,7 +5,7 @@ import { type FrameMark, markOf } from "./frame-mark.ts";
 /**
  * What a client has taken is acknowledged when it is this part of the window. A client that has taken everything
  * then leaves at most this part open, and what the hub counts too late: at most an eighth (`core/credit.ts`). The
- * rest has room for the largest frame, so neither side ever waits for the other.
+ * rest is enough for the largest frame, so neither side ever waits for the other.
  */
 const ACKNOWLEDGED_PART = 1 / 16;
 
@@ -107,7 +107,7 @@ export class HubFeed {
     const mark = markOf(text);
     if (mark.window !== undefined) this.#window = mark.window;
     // A hub that has slept does not know any more what it had sent, and begins a new window.
-    if (mark.hasEvents === true && !this.#hasRoomFor(text)) {
+    if (mark.hasEvents === true && !this.#fits(text)) {
       const { code, meaning } = CLOSE_CODES.overloaded;
       this.#close("overloaded", { kind: "ended", code, reason: meaning });
       return;
@@ -117,7 +117,7 @@ export class HubFeed {
     this.#wake();
   }
 
-  #hasRoomFor(text: string): boolean {
+  #fits(text: string): boolean {
     const { length } = this.#waiting;
     if (length === 0) return true;
     const { bytes, events } = this.#window;

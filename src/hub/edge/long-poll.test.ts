@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { LONG_POLL_BYTES_MAX, LONG_POLL_EVENTS_MAX } from "../../protocol/limits.ts";
 import { acceptedAt, HubEnd } from "../../testing/hub-end.ts";
 import { HubFeed } from "./hub-feed.ts";
-import { pollOnce, type PollOutcome } from "./long-poll.ts";
+import { pollOnce, type PollOutcome, waitingBody } from "./long-poll.ts";
 
 const WAIT_MS = 25_000;
 
@@ -200,7 +200,9 @@ describe("a hub that ends the stream", () => {
     const polling = poll(WAIT_MS);
     await vi.advanceTimersByTimeAsync(10);
     hub.end(4401);
-    expect(await polling).toEqual({ kind: "closed", code: 4401 });
+    const outcome = await polling;
+    expect(outcome).toMatchObject({ kind: "closed", code: 4401 });
+    expect(JSON.parse(outcome.body ?? "")).toMatchObject({ seq: 4, events: [], more: false });
   });
 
   it("missed events are answered nevertheless, and the client asks for the rest", async () => {
@@ -218,6 +220,76 @@ describe("a hub that ends the stream", () => {
     const polling = poll(WAIT_MS);
     await vi.advanceTimersByTimeAsync(1);
     hub.breakOff();
-    expect(await polling).toEqual({ kind: "closed", code: 1006 });
+    expect(await polling).toMatchObject({ kind: "closed", code: 1006 });
+  });
+
+  it("without a position there is nothing to answer with", async () => {
+    const polling = poll(WAIT_MS);
+    await vi.advanceTimersByTimeAsync(1);
+    hub.frames(acceptedAt(9)).end(1013);
+    expect(await polling).toEqual({ kind: "closed", code: 1013, body: null });
+  });
+});
+
+describe("HUB-19 the body of an answer that is not there yet", () => {
+  const EVERY_MS = 5_000;
+
+  /** What has been written of a body, also while it is not complete. */
+  function written(body: ReadableStream<Uint8Array>) {
+    const seen = { text: "", isDone: false, error: null as unknown };
+    const read = async (): Promise<void> => {
+      for await (const part of body.pipeThrough(new TextDecoderStream())) seen.text += part;
+      seen.isDone = true;
+    };
+    void read().catch((error: unknown) => {
+      seen.error = error;
+    });
+    return seen;
+  }
+
+  it("has a space at once and from time to time, then the answer, and is JSON", async () => {
+    hub.frames(acceptedAt(4), resumed(4, 4));
+    const seen = written(waitingBody(poll(WAIT_MS), EVERY_MS));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(seen.text).toBe(" ");
+    await vi.advanceTimersByTimeAsync(EVERY_MS - 1);
+    expect(seen.text).toBe(" ");
+    await vi.advanceTimersByTimeAsync(1 + EVERY_MS);
+    expect(seen).toMatchObject({ text: "   ", isDone: false });
+    hub.frames(event(5));
+    await vi.advanceTimersByTimeAsync(1);
+    expect(seen.isDone).toBe(true);
+    expect(JSON.parse(seen.text)).toMatchObject({ seq: 5, events: [entry(5)] });
+  });
+
+  it("is an answer without events if the hub closes meanwhile", async () => {
+    hub.frames(acceptedAt(4), resumed(4, 4));
+    const seen = written(waitingBody(poll(WAIT_MS), EVERY_MS));
+    await vi.advanceTimersByTimeAsync(1);
+    hub.end(4401);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(JSON.parse(seen.text)).toMatchObject({ seq: 4, events: [], more: false });
+  });
+
+  it("breaks if the hub closes before it has told a position", async () => {
+    const seen = written(waitingBody(poll(WAIT_MS), EVERY_MS));
+    await vi.advanceTimersByTimeAsync(1);
+    hub.end(1013);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(seen).toMatchObject({ isDone: false, error: expect.any(Error) });
+  });
+
+  it("after its client has left nothing waits on, and nothing fails", async () => {
+    hub.frames(acceptedAt(4), resumed(4, 4));
+    const feed = new HubFeed(hub);
+    const reader = waitingBody(pollOnce(feed, WAIT_MS), EVERY_MS).getReader();
+    await reader.read();
+    const next = reader.read();
+    await vi.advanceTimersByTimeAsync(1);
+    await reader.cancel();
+    feed.leave("goingAway");
+    await next;
+    await vi.advanceTimersByTimeAsync(EVERY_MS);
+    expect(hub.closedWith).toBe(1001);
   });
 });

@@ -1,13 +1,17 @@
 import type { SnapshotReason } from "../../protocol/frames.ts";
 import { LONG_POLL_BYTES_MAX, LONG_POLL_EVENTS_MAX } from "../../protocol/limits.ts";
+import { within } from "../../platform/clock.ts";
 import type { HubFeed } from "./hub-feed.ts";
 
 /** The outcome of one long poll. */
 export type PollOutcome =
   /** `body` is the JSON text of the answer. */
   | { readonly kind: "answer"; readonly body: string }
-  /** The hub closed the socket, or was lost (1006), before it had sent anything to answer with. */
-  | { readonly kind: "closed"; readonly code: number };
+  /**
+   * The hub closed the socket, or was lost (1006), before it had sent anything to answer with. `body`: an answer
+   * without events, for a client that has a status already; null: the position is not known.
+   */
+  | { readonly kind: "closed"; readonly code: number; readonly body: string | null };
 
 /** The members of the hub's frames that an answer needs. They are not validated: the hub is our own. */
 type Frame = {
@@ -21,6 +25,7 @@ type Frame = {
   readonly events: readonly Event[];
 };
 type Event = { readonly seq: number };
+type Answer = Extract<PollOutcome, { readonly kind: "answer" }>;
 
 /**
  * Reads one answer from a feed: everything that was missed, or the first events within `waitMs`, or a snapshot if
@@ -33,7 +38,9 @@ export async function pollOnce(feed: HubFeed, waitMs: number): Promise<PollOutco
     for (;;) {
       const portion = await feed.take();
       if (portion.kind === "ended") {
-        return poll.hasEvents ? poll.answer() : { kind: "closed", code: portion.code };
+        const answer = poll.answer();
+        if (poll.hasEvents) return answer;
+        return { kind: "closed", code: portion.code, body: poll.isLive ? answer.body : null };
       }
       // The time is up, or the client has left and gets no answer.
       if (portion.kind !== "frames") return poll.answer();
@@ -49,6 +56,39 @@ export async function pollOnce(feed: HubFeed, waitMs: number): Promise<PollOutco
     clearTimeout(timer);
     feed.leave("normal");
   }
+}
+
+/**
+ * The body of an answer that is not there yet: a space at once and after each `everyMs`, then the answer. JSON may
+ * begin with spaces. A write is the only way to notice that a client has closed its connection, because until then
+ * it looks like one that only sends nothing more.
+ *
+ * If the hub closes the stream meanwhile, the client gets an answer without events, and its next request gets the
+ * reason as a status. Without a position to answer with, the connection breaks.
+ */
+export function waitingBody(
+  polling: Promise<PollOutcome>,
+  everyMs: number,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  const space = encoder.encode(" ");
+  return new ReadableStream(
+    {
+      start: (controller) => controller.enqueue(space),
+      pull: async (controller) => {
+        const outcome = await within(everyMs, polling, () => null);
+        if (outcome === null) {
+          controller.enqueue(space);
+          return;
+        }
+        const { body } = outcome;
+        if (body === null) throw new Error("the hub has closed the stream, and told no position");
+        controller.enqueue(encoder.encode(body));
+        controller.close();
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 class Poll {
@@ -92,7 +132,7 @@ class Poll {
     }
   }
 
-  answer(more = !this.isLive): PollOutcome {
+  answer(more = !this.isLive): Answer {
     return this.#write(`"events":[${this.#events.join(",")}],"more":${more}`);
   }
 
@@ -111,7 +151,7 @@ class Poll {
     return null;
   }
 
-  #reset(frame: Frame): PollOutcome {
+  #reset(frame: Frame): Answer {
     const { type: _, epoch, seq, reason, oldest, ...state } = frame;
     this.#epoch = epoch;
     this.#seq = seq;
@@ -119,7 +159,7 @@ class Poll {
     return this.#write(`"reset":${reset},"events":[],"more":false`);
   }
 
-  #write(members: string): PollOutcome {
+  #write(members: string): Answer {
     const epoch = JSON.stringify(this.#epoch);
     const body = `{"v":1,"epoch":${epoch},"seq":${this.#seq},${members},"retryWindowMs":${this.#retryWindowMs}}`;
     return { kind: "answer", body };

@@ -1,5 +1,6 @@
 import { createRoute, z, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import { within } from "../../platform/clock.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { EVENTS, refuseTooMany } from "../../platform/http/limit-user.ts";
 import { problem, problems } from "../../platform/http/problem.ts";
@@ -7,10 +8,10 @@ import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import { EventFrame, SnapshotFrame, SnapshotReason } from "../../protocol/frames.ts";
 import { EVENT_STREAM_KEEP_ALIVE_MS, LONG_POLL_WAIT_MAX_SECONDS } from "../../protocol/limits.ts";
 import { HubFeed } from "../edge/hub-feed.ts";
-import { pollOnce } from "../edge/long-poll.ts";
+import { pollOnce, waitingBody } from "../edge/long-poll.ts";
 import { SSE_TYPE } from "../edge/sse.ts";
 import { sseStream } from "../edge/sse-stream.ts";
-import { positionOf, StreamHeaders, StreamQuery } from "../edge/stream-query.ts";
+import { positionOf, StreamHeaders, StreamQuery } from "./stream-query.ts";
 import { callHub, decideEntry, hubUnavailable, refuseOrigin } from "./entry.ts";
 
 const PolledEvents = z
@@ -60,7 +61,7 @@ const route = createRoute({
 
 With \`Accept: text/event-stream\` the answer is a stream of Server-Sent Events: \`data\` is one frame of \`/asyncapi.json\`, \`id\` is the position that \`Last-Event-ID\` resumes from. The first is \`auth.ok\`. Comments keep the connection. When the server ends it, the last message is \`event: close\` with \`{"code","reason","reconnect"}\`: codes as on \`/ws\`. The token cannot be renewed on the stream: come back with a new one after 4401.
 
-Otherwise it is a long poll: the answer comes when there are events, or after \`wait\` seconds without. Call again with its \`epoch\` and its \`seq\` as \`after\`.`,
+Otherwise it is a long poll: the answer comes when there are events, or after \`wait\` seconds without. While it waits, spaces are sent before it. Call again with its \`epoch\` and its \`seq\` as \`after\`.`,
   security: [{ bearer: [] }, {}],
   request: { query: StreamQuery, headers: StreamHeaders },
   responses: {
@@ -148,16 +149,12 @@ async function serve(
     });
   }
   const waitSeconds = Number(query.wait ?? LONG_POLL_WAIT_MAX_SECONDS);
-  const outcome = await pollOnce(feed, waitSeconds * 1000);
-  switch (outcome.kind) {
-    case "answer":
-      return c.body(outcome.body, 200, {
-        "Content-Type": "application/json",
-        "Cache-Control": "no-store",
-      });
-    case "closed":
-      return closedPoll(c, outcome.code);
-  }
+  const polling = pollOnce(feed, waitSeconds * 1000);
+  const outcome = await within(EVENT_STREAM_KEEP_ALIVE_MS, polling, () => null);
+  if (outcome?.kind === "closed") return closedPoll(c, outcome.code);
+  // From now on the status is decided, so that something can be written while the client waits.
+  const body = outcome?.body ?? waitingBody(polling, EVENT_STREAM_KEEP_ALIVE_MS);
+  return c.body(body, 200, { "Content-Type": "application/json", "Cache-Control": "no-store" });
 }
 
 /** The HTTP answer for a close code. */

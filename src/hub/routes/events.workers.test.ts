@@ -236,6 +236,31 @@ describe("the long poll", () => {
     await vi.waitFor(() => expect(hub.left).toEqual([1000, 1000]), SOON);
   });
 
+  test("HUB-19 writes to a client that waits, and the answer is JSON all the same", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const hub = new FakeHub();
+    hub.greeting = [ACK, RESUMED];
+    const waiting = hub.call("?epoch=E&after=4", bearer(alice));
+    await vi.waitUntil(() => vi.getTimerCount() > 1, SOON);
+    await vi.advanceTimersByTimeAsync(EVENT_STREAM_KEEP_ALIVE_MS);
+    const response = await waiting;
+    expect([response.status, response.headers.get("Content-Type")]).toEqual([
+      200,
+      "application/json",
+    ]);
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let text = (await reader?.read())?.value ?? "";
+    expect(text).toBe(" ");
+    hub.sockets[0]?.send(event(5));
+    for (;;) {
+      const part = await reader?.read();
+      if (part?.value === undefined) break;
+      text += part.value;
+    }
+    expect(JSON.parse(text)).toMatchObject({ seq: 5, events: [{ seq: 5 }] });
+    await vi.waitFor(() => expect(hub.left).toEqual([1000]), SOON);
+  });
+
   test("reports why the hub closed the stream", async () => {
     const hub = new FakeHub();
     hub.greeting = [ACK, RESUMED];

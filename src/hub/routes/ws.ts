@@ -94,7 +94,11 @@ export function mountTicket(app: OpenAPIHono<AppEnv>): void {
       },
       now,
     );
-    metricsOf(c.env).count({ area: "hub", name: "ticket", guildId });
+    metricsOf(c.env).count({
+      area: "hub",
+      name: "ticket",
+      hub: { kind: GUILD_HUBS.name, name: guildId },
+    });
     const url = new URL("/ws", c.req.url);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     url.searchParams.set("ticket", text);

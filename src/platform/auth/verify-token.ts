@@ -47,7 +47,12 @@ const Claims = z.object({
   /** RFC 7519 §2 allows fractions of a second; frames say whole seconds. */
   exp: z.number().transform(Math.floor),
   iat: z.number().optional(),
-  guilds: z.array(z.string().min(1).max(64)).max(1_000).optional(),
+  /** A name that is no id is ignored: it would become the name of a hub. */
+  guilds: z
+    .array(z.string().min(1).max(64))
+    .max(1_000)
+    .transform((names) => names.filter((name) => DiscordId.safeParse(name).success))
+    .optional(),
   scope: Scopes,
   /** The name of the same claim at Okta and Entra. */
   scp: Scopes,

@@ -87,6 +87,7 @@ const CHAPTERS = {
     SIGNAL_MAX_BYTES: "nothing is sent; presence then has `users: null`",
     PRESENCE_DEBOUNCE_MS: "time from the first change of presence until it is sent",
     PRESENCE_USERS_MAX: "`users` is null, `count` goes on",
+    PRESENCE_EXACT_USERS: "how many users are at two relays at once is estimated",
     REVOCATION_TTL_MS: "a revoked user's older tokens work again, unless they have expired",
     BATCH_WINDOW_MS: "with `?batch=1`: how long a later event of a burst waits",
     BATCH_EVENTS_MAX: "the rest goes into the next frame",
@@ -102,7 +103,8 @@ const CHAPTERS = {
     LONG_POLL_WAIT_MAX_SECONDS: "400 `invalid_request`; also the default of `wait`",
     LONG_POLL_EVENTS_MAX: "`more: true`: the rest is for the next call",
     LONG_POLL_BYTES_MAX: "the same; an event that is larger comes alone",
-    EVENT_STREAM_KEEP_ALIVE_MS: "a comment is sent, so that the connection is kept",
+    EVENT_STREAM_KEEP_ALIVE_MS:
+      "a comment, or a space before the answer of a long poll, is sent: it shows whether the client is still there",
   },
   "Calls between clients": {
     CALLS_PER_TARGET: "the call fails at once; no area has calls yet",
