@@ -309,6 +309,20 @@ describe("HUB-10 what a client is owed", () => {
     expect(opcodeFrames(target).at(-1)).toMatchObject({ op: 22 });
   });
 
+  it("by answers that it never acknowledges is 16 MB for all its sockets, however often it asks", async () => {
+    const at = new VirtualDesk();
+    const [one, other] = [await at.connect("alice"), await at.connect("alice")];
+    const isOpen = (): boolean => one.closedWith === null && other.closedWith === null;
+    for (let i = 0; i < 2_000 && isOpen(); i += 1) {
+      for (const socket of [one, other]) await at.say(socket, "desk.echo", "x".repeat(15_000));
+      await at.time.pass(500);
+    }
+    expect(isOpen()).toBe(false);
+    const { unacknowledgedBytes } = KIND.limits;
+    expect(bytes(one) + bytes(other)).toBeGreaterThan(unacknowledgedBytes - 100_000);
+    expect(bytes(one) + bytes(other)).toBeLessThan(unacknowledgedBytes + 100_000);
+  });
+
   it("by answers is some windows, then it is closed and may come again", async () => {
     const at = new VirtualDesk();
     const client = await at.connect("alice");

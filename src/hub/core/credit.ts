@@ -9,7 +9,7 @@ const QUARTER_MARKS = 2;
 /** With more marks than this, every second one is dropped. */
 const MARKS_MAX = 64;
 
-type CreditLimits = Pick<StreamLimits, "windowBytes" | "windowEvents" | "unacknowledgedBytes">;
+type CreditLimits = Pick<StreamLimits, "windowBytes" | "windowEvents">;
 
 /** How much had been sent up to `seq`. */
 type Mark = {
@@ -34,6 +34,9 @@ export class Credit {
   #markedBytes = 0;
   #markedEvents = 0;
   #lastSentAt = 0;
+  /** Bytes of answers since the last frame of a silent client, and of those before. */
+  #answers = 0;
+  #unreadAnswers = 0;
   #marks: Mark[] = [];
   #marksMade = 0;
   /** The client has acknowledged or pinged. From then on the window applies. */
@@ -43,9 +46,9 @@ export class Credit {
     this.#limits = limits;
   }
 
-  /** Sent and not confirmed yet. */
+  /** Sent and not confirmed yet. Of a silent client, also the answers that only its next frames have followed. */
   get outstandingBytes(): number {
-    return this.#bytes - this.#shownBytes;
+    return this.#bytes - this.#shownBytes + this.#unreadAnswers;
   }
 
   /** Quarters of a window that were sent so far, counted in bytes or events: each allows one acknowledgement. */
@@ -80,11 +83,14 @@ export class Credit {
     return open + bytes <= windowBytes && this.#events - this.#shownEvents + events <= windowEvents;
   }
 
-  /** Whether a frame may be sent that does not wait for the window: answers and calls. */
+  /** Whether a frame may be sent that does not wait for the window: an answer or a call. */
   mayOwe(bytes: number): boolean {
-    const { windowBytes, unacknowledgedBytes } = this.#limits;
-    const most = this.isSilent ? unacknowledgedBytes : OWED_WINDOWS * windowBytes;
-    return this.outstandingBytes + bytes <= most;
+    return this.outstandingBytes + bytes <= OWED_WINDOWS * this.#limits.windowBytes;
+  }
+
+  /** Such a frame was sent. */
+  owed(bytes: number): void {
+    if (this.isSilent) this.#answers += bytes;
   }
 
   /** Counts a frame that was sent. @param seq of its last event, or of the last event before it */
@@ -109,6 +115,7 @@ export class Credit {
   /** The client has everything up to `seq`. @param lastSent seq of the last event it was sent */
   acknowledge(seq: number, lastSent: number): void {
     this.#shows = "acknowledges";
+    this.#unreadAnswers = 0;
     if (seq >= lastSent) this.#show(this.#bytes, this.#events);
     else this.#showUpTo((mark) => mark.seq <= seq);
   }
@@ -116,13 +123,20 @@ export class Credit {
   /** The runtime answered its ping at `at`, milliseconds, so the client has taken what was sent before. */
   pinged(at: number): void {
     if (this.#shows === "nothing") this.#shows = "pings";
+    this.#unreadAnswers = 0;
     if (this.#lastSentAt < at) this.#show(this.#bytes, this.#events);
     else this.#showUpTo((mark) => mark.at < at);
   }
 
-  /** A client that has neither acknowledged nor pinged yet sent a frame. */
+  /**
+   * A client that has neither acknowledged nor pinged yet sent a frame. That does not show that it has read the
+   * answers to the frames before: a client could ask and never read.
+   */
   signOfLife(): void {
-    if (this.#shows === "nothing") this.#show(this.#bytes, this.#events);
+    if (this.#shows !== "nothing") return;
+    this.#unreadAnswers += this.#answers;
+    this.#answers = 0;
+    this.#show(this.#bytes, this.#events);
   }
 
   #showUpTo(isShown: (mark: Mark) => boolean): void {

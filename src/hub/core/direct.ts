@@ -30,16 +30,13 @@ export class Direct<Socket extends object> {
   }
 
   /**
-   * Sends one connection what it is owed, an answer or a call, also if it lags. One that takes nothing is closed
-   * before that gets too much.
+   * Sends one connection what it is owed, an answer or a call.
    */
   owe(connection: string, encode: (frames: DirectFrames) => string): void {
     for (const [socket, session] of this.#sessions.selected({ connection })) {
       const { direct } = session.dialect;
       if (direct === undefined) continue;
-      const text = encode(direct);
-      if (session.credit.mayOwe(text.length)) this.#delivery.send(socket, session, text);
-      else this.#delivery.end(socket, "overloaded");
+      this.#delivery.owe(socket, session, encode(direct));
     }
   }
 

@@ -52,6 +52,12 @@ export class Flow<Socket extends object> {
     return "send";
   }
 
+  /** Whether a client may be sent an answer or a call that does not wait for the window. */
+  mayOwe({ credit, record }: LiveSession, bytes: number): boolean {
+    if (!credit.isSilent) return credit.mayOwe(bytes);
+    return this.#silentBytesOf(record.sub) + bytes <= this.#limits.unacknowledgedBytes;
+  }
+
   /** Counts the last ping of a client that does not acknowledge. @returns whether there was one */
   hasPinged(socket: Socket, session: LiveSession, now: number): boolean {
     if (session.credit.acknowledges) return false;

@@ -48,6 +48,20 @@ export class SessionSender<Socket extends object> {
     this.#probe(socket, session);
   }
 
+  /**
+   * Sends an answer or a call, also to a client that lags. One that takes nothing is closed before that gets too
+   * much.
+   */
+  owe(socket: Socket, session: LiveSession, text: string): void {
+    if (session.ended) return;
+    if (!this.flow.mayOwe(session, text.length)) {
+      this.end(socket, "overloaded");
+      return;
+    }
+    this.send(socket, session, text);
+    session.credit.owed(text.length);
+  }
+
   /** Events sent since the last call. */
   takeDelivered(): number {
     const delivered = this.#delivered;
