@@ -14,11 +14,11 @@ export type Metafile = {
 };
 
 /** Budget of the whole Worker, KiB of gzip. With all five areas it will be 450. */
-export const WORKER_MAX_KIB = 230;
+export const WORKER_MAX_KIB = 236;
 
 /** Budget of each part, KiB of gzip. Their sum is a little more than the whole, because not all grow at once. */
 const PART_MAX_KIB: Readonly<Record<string, number>> = {
-  libraries: 118,
+  libraries: 120,
   protocol: 11,
   platform: 26,
   hub: 38,

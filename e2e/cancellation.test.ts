@@ -289,6 +289,27 @@ describe("a client that disconnects", () => {
         request("GET", where, undefined, { headers: upgradeFor(where) }),
       );
     }
+    // These say who they are after the upgrade, and leave while the Worker connects them with the hub.
+    for (const [where, frameOf] of [
+      ["/ws", (token: string) => JSON.stringify({ type: "auth", token })],
+      [
+        "/socket.io/?EIO=4&transport=websocket",
+        (token: string) => `40${JSON.stringify({ token })}`,
+      ],
+    ] as const) {
+      for (let step = 0; step < LONGEST_MS / STEP_MS; step += AT_ONCE) {
+        await Promise.all(
+          Array.from({ length: AT_ONCE }, async (_, i) => {
+            const one = await request("GET", where, undefined, {
+              anonymous: true,
+              headers: upgradeFor("/ws"),
+            });
+            const token = await world.token(`namer-${step + i}`, {}, `${SESSION_SECONDS}s`);
+            await world.hangUp({ ...one, firstFrame: frameOf(token) }, (step + i) * STEP_MS);
+          }),
+        );
+      }
+    }
     await othersAreServed();
     // If a client disconnects between the Worker's answer and its arrival at the network, workerd tells the hub
     // only when the hub hibernates, and sometimes never. Then the session ends with its token.

@@ -14,6 +14,7 @@ import { FaceitControl } from "../dev/faceit/control-client.ts";
 import { startLocalFaceit } from "../dev/faceit/local-faceit.ts";
 import { startIdentity, workerVariables, type Identity } from "../dev/testing/identity.ts";
 import { localFaceit } from "../dev/testing/stack.ts";
+import { maskedText } from "../dev/testing/wire/lean-socket.ts";
 import { bundleWorker, workerServices } from "../dev/workerd/worker-bundle.ts";
 import { startWorkerd } from "../dev/workerd/workerd.ts";
 import { freePorts } from "../dev/stack/ports.ts";
@@ -27,6 +28,8 @@ export type RawRequest = {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** A frame that is sent when the request, an upgrade, was answered. The time to a disconnect begins then. */
+  readonly firstFrame?: string;
 };
 
 /** The Worker behind workerd's own port, with everything that it waits for slowed down. */
@@ -187,7 +190,7 @@ function forwardTo(target: string): Answerer {
 
 /** workerd treats a reset as a disconnected client; after a FIN alone it still answers. */
 function hangUp(port: number, request: RawRequest, afterMs: number): Promise<void> {
-  const { method, path: where, headers, body } = request;
+  const { method, path: where, headers, body, firstFrame } = request;
   const lines = Object.entries({
     host: `127.0.0.1:${port}`,
     ...(body === "" ? {} : { "content-length": String(Buffer.byteLength(body)) }),
@@ -196,8 +199,14 @@ function hangUp(port: number, request: RawRequest, afterMs: number): Promise<voi
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => {
       socket.write(`${method} ${where} HTTP/1.1\r\n${lines.join("")}\r\n${body}`);
-      setTimeout(() => socket.resetAndDestroy(), afterMs);
+      if (firstFrame === undefined) setTimeout(() => socket.resetAndDestroy(), afterMs);
     });
+    if (firstFrame !== undefined) {
+      socket.once("data", () => {
+        socket.write(maskedText(firstFrame));
+        setTimeout(() => socket.resetAndDestroy(), afterMs);
+      });
+    }
     socket.on("error", () => {});
     socket.on("close", () => resolve());
     socket.resume();

@@ -12,15 +12,15 @@ import {
   untilAllHave,
   type FilledHub,
 } from "../dev/testing/stalled/filled-hub.ts";
-import { Reader, type ReaderOptions } from "../dev/testing/stalled/reader.ts";
+import { Reader, type ReaderOptions, type ReaderTransport } from "../dev/testing/stalled/reader.ts";
 import { bundleWorker } from "../dev/workerd/worker-bundle.ts";
 import { HubReport } from "../src/protocol/hub-report.ts";
 import { CREDIT_WINDOW_BYTES, UNACKNOWLEDGED_BYTES_MAX } from "../src/protocol/limits.ts";
 import { eventually } from "../dev/testing/eventually.ts";
 
 const STALLED = 200;
-/** Clients of `GET /events` that stall, and how many of them read on. */
-const STALLED_STREAMS = 40;
+/** Clients behind one of the Worker's adapters that stall, and how many of them read on. */
+const STALLED_AT_EDGE = 40;
 const READING_ON = 8;
 /** Time between two looks at the hub's report, milliseconds: operators have a limit as well. */
 const REPORT_EVERY_MS = 1_000;
@@ -40,10 +40,10 @@ const MIB = 1024 * 1024;
  */
 const STALLED_MAX_BYTES = STALLED * 2 * CREDIT_WINDOW_BYTES;
 /**
- * What stalled streams over HTTP may cost beyond streams that read: an eighth of what they would cost without flow
+ * What stalled clients of an adapter may cost beyond such clients that read: an eighth of what they would cost without flow
  * control. Two windows for each are less than that, but the garbage of the Worker's requests comes and goes.
  */
-const STALLED_STREAMS_MAX_BYTES = (STALLED_STREAMS * SHORT_FLOOD * TURN_EVENTS * EVENT_BYTES) / 8;
+const STALLED_AT_EDGE_MAX_BYTES = (STALLED_AT_EDGE * SHORT_FLOOD * TURN_EVENTS * EVENT_BYTES) / 8;
 /** The same for three users that never sent a frame: what the runtime needs to hold a frame is added to it. */
 const SILENT_MAX_BYTES = 3 * UNACKNOWLEDGED_BYTES_MAX * 1.25;
 
@@ -57,14 +57,16 @@ const opened: { leave: () => void }[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "guildhub-stalled-"));
-  identity = await startIdentity(2 * (STALLED + STALLED_STREAMS) + 50);
+  identity = await startIdentity(2 * (STALLED + 3 * STALLED_AT_EDGE) + 50);
   const secret = randomBytes(32).toString("hex");
   const bundle = await bundleWorker(path.join(folder, "bundle"));
   hub = await startFilledHub({ bundle, identity, secret }, folder);
   keepUp = [
     await join({ shows: "acknowledges" }),
     await join({ shows: "acknowledges", batch: true }),
-    await join({ shows: "nothing", isStream: true }),
+    await join({ shows: "nothing", by: "stream" }),
+    await join({ shows: "nothing", by: "socket-io" }),
+    await join({ shows: "acknowledges", by: "first-frame" }),
   ];
   // After this flood the memory includes what a hub keeps anyway: pages of the journal and compiled code.
   await flood(FLOOD);
@@ -78,7 +80,7 @@ afterAll(async () => {
 });
 
 async function join(
-  options: Pick<ReaderOptions, "shows" | "batch" | "isStream" | "pingEveryMs">,
+  options: Pick<ReaderOptions, "shows" | "batch" | "by" | "pingEveryMs">,
   user = users++,
 ): Promise<Reader> {
   const reader = new Reader({ port: hub.port, token: identity.tokenOf(user), ...options });
@@ -89,7 +91,7 @@ async function join(
 
 /** Connects, shows once that it is alive, and never reads again. */
 async function joinAndStall(
-  options: Pick<ReaderOptions, "shows" | "batch" | "isStream">,
+  options: Pick<ReaderOptions, "shows" | "batch" | "by">,
   user?: number,
 ): Promise<Reader> {
   const reader = await join(options, user);
@@ -126,11 +128,14 @@ async function flood(turns: number, memoryMax = Number.POSITIVE_INFINITY): Promi
  * The most memory that the hub uses while so many additional readers read a flood. It is what stalled readers are
  * compared with: the same machine, the same events, as many sockets.
  */
-async function memoryWithReading(count: number, turns: number, isStream = false): Promise<number> {
+async function memoryWithReading(
+  count: number,
+  turns: number,
+  by?: ReaderTransport,
+): Promise<number> {
   const readers: Reader[] = [];
   for (let at = 0; at < count; at += 1) {
-    const shows = isStream ? "nothing" : "acknowledges";
-    readers.push(await join({ shows, isStream, batch: at % 4 < 2 }));
+    readers.push(await join({ ...readingBy(by), batch: at % 4 < 2 }));
   }
   const plan = { turns: 1, events: TURN_EVENTS, bytes: EVENT_BYTES };
   let most = await residentBytes();
@@ -141,6 +146,12 @@ async function memoryWithReading(count: number, turns: number, isStream = false)
   expect(faultsOf(readers)).toEqual([]);
   for (const reader of readers) reader.leave();
   return most;
+}
+
+/** Options of a reader that is served by an adapter of the Worker. It shows what it has read, if it can. */
+function readingBy(by: ReaderTransport | undefined): Pick<ReaderOptions, "shows" | "by"> {
+  const isShownForIt = by === "stream" || by === "socket-io";
+  return { shows: isShownForIt ? "nothing" : "acknowledges", ...(by === undefined ? {} : { by }) };
 }
 
 /** Says by how much stalled readers cost more than readers that read. */
@@ -213,35 +224,44 @@ it("HUB-10 two hundred readers that stall cost a window each, and other readers 
   const everybody = [...keepUp, ...pinging, ...stalled];
   expect(faultsOf(everybody)).toEqual([]);
   // The readers that kept up never got a snapshot instead of events.
-  expect(keepUp.map(({ snapshots }) => snapshots)).toEqual([1, 1, 1]);
+  expect(keepUp.map(({ snapshots }) => snapshots)).toEqual([1, 1, 1, 1, 1]);
   for (const reader of [...stalled, ...pinging]) reader.leave();
 });
 
-it("HUB-10 HUB-19 streams over HTTP that stall cost a window in the hub and one in the Worker, and lose nothing", async () => {
-  const reading = await memoryWithReading(STALLED_STREAMS, SHORT_FLOOD, true);
-  const allowed = reading + STALLED_STREAMS_MAX_BYTES;
-  const stalled: Reader[] = [];
-  for (let at = 0; at < STALLED_STREAMS; at += 1) {
-    stalled.push(await joinAndStall({ shows: "nothing", isStream: true, batch: at % 2 === 0 }));
-  }
-  const { closes: closedBefore } = await report();
-  // Without flow control up to the Worker's client the Worker would hold 800 MB.
-  const last = await flood(SHORT_FLOOD, allowed);
-  await reportBeyond(reading);
-  // The hub holds back what they have not taken, and on a slow machine has given some of them up.
-  const { lag, closes } = await report();
-  const givenUp = (closes["1013"] ?? 0) - (closedBefore["1013"] ?? 0);
-  expect(lag.sockets + givenUp).toBe(STALLED_STREAMS);
+it.each([
+  ["streams over HTTP", "stream"],
+  ["clients of Socket.IO", "socket-io"],
+  ["clients that authenticate by their first frame", "first-frame"],
+] as const)(
+  "HUB-10 HUB-24 %s that stall cost a window in the hub and one in the Worker, and lose nothing",
+  async (_, by) => {
+    const reading = await memoryWithReading(STALLED_AT_EDGE, SHORT_FLOOD, by);
+    const allowed = reading + STALLED_AT_EDGE_MAX_BYTES;
+    const { sockets: before, closes: closedBefore } = await report();
+    const stalled: Reader[] = [];
+    for (let at = 0; at < STALLED_AT_EDGE; at += 1) {
+      stalled.push(await joinAndStall({ ...readingBy(by), batch: at % 2 === 0 }));
+    }
+    // Without flow control up to the Worker's client the Worker would hold 800 MB.
+    const last = await flood(SHORT_FLOOD, allowed);
+    await reportBeyond(reading);
+    // The hub holds back what they have not taken, and on a slow machine has given some of them up.
+    const { lag, closes } = await report();
+    const givenUp = (closes["1013"] ?? 0) - (closedBefore["1013"] ?? 0);
+    expect(lag.sockets + givenUp).toBe(STALLED_AT_EDGE);
 
-  const readingOn = stalled.slice(0, READING_ON);
-  await untilWhole(readingOn, last);
-  expect(faultsOf([...keepUp, ...readingOn])).toEqual([]);
-  // They got every event: nothing was replaced by a snapshot.
-  expect(readingOn.map(({ snapshots }) => snapshots)).toEqual(readingOn.map(() => 1));
-  for (const reader of stalled) reader.leave();
-  const closed = async (): Promise<void> => expect((await report()).streams).toBe(1);
-  await eventually("the hub has closed their sessions", closed, undefined, REPORT_EVERY_MS);
-});
+    const readingOn = stalled.slice(0, READING_ON);
+    await untilWhole(readingOn, last);
+    expect(faultsOf([...keepUp, ...readingOn])).toEqual([]);
+    // They got every event: nothing was replaced by a snapshot.
+    expect(readingOn.map(({ snapshots }) => snapshots)).toEqual(readingOn.map(() => 1));
+    for (const reader of stalled) reader.leave();
+    const closed = async (): Promise<void> => {
+      expect((await report()).sockets).toBeLessThanOrEqual(before);
+    };
+    await eventually("the hub has closed their sessions", closed, undefined, REPORT_EVERY_MS);
+  },
+);
 
 it("HUB-10 readers that never sent a frame cost 16 MB for each user and are then closed", async () => {
   const allowed = (await memoryWithReading(4, SHORT_FLOOD)) + SILENT_MAX_BYTES;

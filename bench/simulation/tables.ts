@@ -19,7 +19,9 @@ import {
   type Usage,
   usageOf,
 } from "./arithmetic.ts";
+import { chatTables } from "./chat-tables.ts";
 import type { Results } from "./plan.ts";
+
 /** An object with this share of its sockets gets no new clients (`core/placement.ts`). */
 const FULL_AT = 0.8;
 
@@ -48,6 +50,7 @@ export function arithmeticTables(): Record<string, string> {
     guilds: guildsTable(),
     levels: levelTable(),
     storm: stormTable(),
+    ...chatTables(),
   };
 }
 

@@ -54,7 +54,6 @@ const REPORT: HubReport = {
   epoch: "01JD2V",
   seq: 813,
   sockets: 3,
-  waiting: 0,
   users: 2,
   streams: 1,
   journal: { events: 13, bytes: 4_096, oldestSeq: 801, oldestAt: 1_795_237_000_000 },
@@ -66,7 +65,6 @@ const REPORT: HubReport = {
   limits: {
     sockets: 30_000,
     socketsPerUser: 20,
-    waiting: 1_000,
     journalEvents: 10_000,
     journalBytes: 33_554_432,
     journalAgeMs: 86_400_000,

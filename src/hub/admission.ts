@@ -1,7 +1,7 @@
 import { log } from "../platform/log.ts";
 import type { Result } from "../platform/result.ts";
 import type { After } from "./core/batch-window.ts";
-import type { ConnectionOptions, TokenRequest } from "./core/frame-intake.ts";
+import type { ConnectionOptions } from "./core/frame-intake.ts";
 import type { SnapshotSource } from "./core/opening.ts";
 import { NO_SEQ } from "./core/resume.ts";
 import type { SessionIdentity } from "./core/session.ts";
@@ -51,7 +51,7 @@ type AdmissionParts = {
   readonly arm: () => void;
 };
 
-/** Lets clients in: upgrades with a ticket, and sockets that send their token in a frame. */
+/** Lets clients in, and renews their tokens. */
 export class Admission {
   readonly #parts: AdmissionParts;
   readonly #runtime: HubRuntime;
@@ -72,23 +72,22 @@ export class Admission {
     const handover = readHandover(request.headers.get(HANDOVER_HEADER));
     if (handover === null || !this.#isForUs(handover)) return refused(503);
     // Worker and object may differ by one version, and the other one has a dialect more.
-    if (!this.#server.speaks(handover.dialect)) return refused(503);
-    // Before its ticket is used: the client comes back, and finds a Worker of this version.
-    if (handover.transport !== undefined) return refused(503);
+    const { dialect, edge: transport, identity } = handover;
+    if (!this.#server.speaks({ dialect, transport })) return refused(503);
+    // A Worker of the version before lets clients authenticate here. They come back, and find a new Worker.
+    if (identity === undefined) return refused(503);
     const options: ConnectionOptions = {
       id: this.#runtime.newId(this.#runtime.clock()),
       batch: handover.batch,
       signals: handover.signals === true,
-      ...(handover.edge === undefined ? {} : { transport: handover.edge }),
-      ...(handover.dialect === undefined ? {} : { dialect: handover.dialect }),
+      ...(transport === undefined ? {} : { transport }),
+      ...(dialect === undefined ? {} : { dialect }),
       resume: {
         epoch: handover.epoch,
         seq: handover.seq === null ? NO_SEQ : handover.seq,
         base: handover.base,
       },
     };
-    const { identity } = handover;
-    if (identity === undefined) return this.#letWait(options, handover.address, request.signal);
     // The rate comes first: what follows costs work for each client.
     if (!this.#server.accepts() || !(await this.#ports.attach())) return refused(503);
     const start = await this.#prepared(identity, options);
@@ -118,50 +117,14 @@ export class Admission {
     });
   }
 
-  /** Answers a frame of a socket with a token, once that was checked. */
-  async answerToken(
-    socket: RuntimeSocket,
-    request: TokenRequest,
-    identity: Result<SessionIdentity, TokenRefusal>,
-  ): Promise<void> {
+  /** Answers a newer token of a client, once that was checked. */
+  renew(socket: RuntimeSocket, identity: Result<SessionIdentity, TokenRefusal>): void {
+    // During the check the socket may have closed.
+    if (socket.readyState !== WebSocket.OPEN) return;
     const server = this.#server;
-    if (!this.#isAnswerable(socket, request)) return server.authenticatedAlready(socket);
-    if (!identity.ok) {
-      server.tokenRefused(socket, identity.error);
-      return;
-    }
-    if (server.isRevoked(identity.value)) {
-      if (request.kind === "reauth") server.end(socket, "unauthorized");
-      else server.tokenRefused(socket, "unauthorized");
-      return;
-    }
-    if (request.kind === "reauth") {
-      server.renew(socket, identity.value);
-      return;
-    }
-    const start = await this.#prepared(identity.value, request.options);
-    if (!this.#isAnswerable(socket, request)) return server.authenticatedAlready(socket);
-    if (start === null || !start.holds()) {
-      server.tokenRefused(socket, "overloaded");
-      return;
-    }
-    this.#ports.onServed();
-    server.open(socket, identity.value, request.options, start.snapshot);
-  }
-
-  async #letWait(
-    options: ConnectionOptions,
-    address: string | undefined,
-    client: AbortSignal,
-  ): Promise<Response> {
-    if (!this.#server.acceptsToWait(address) || !(await this.#ports.attach())) return refused(503);
-    if (client.aborted) return refused(CLIENT_CLOSED_REQUEST);
-    // Other sockets may have taken the places meanwhile.
-    if (!this.#server.hasPlaceToWait(address)) return refused(503);
-    const { socket, response } = this.#runtime.accept();
-    this.#server.wait(socket, options, address);
-    this.#parts.arm();
-    return response;
+    if (!identity.ok) server.tokenRefused(socket, identity.error);
+    else if (server.isRevoked(identity.value)) server.end(socket, "unauthorized");
+    else server.renew(socket, identity.value);
   }
 
   /** @returns an HTTP status to refuse with, or null */
@@ -189,14 +152,6 @@ export class Admission {
 
   #isForUs({ hub, relay }: Handover): boolean {
     return hub === this.#ports.hub && (relay ?? null) === this.#ports.relay;
-  }
-
-  /** During an `await` the socket may have closed, or another frame may have opened it. */
-  #isAnswerable(socket: RuntimeSocket, request: TokenRequest): boolean {
-    return (
-      socket.readyState === WebSocket.OPEN &&
-      this.#server.isWaiting(socket) === (request.kind === "auth")
-    );
   }
 }
 

@@ -3,6 +3,7 @@ import type { SlashCommand } from "../platform/discord/interactions/slash-comman
 import type { AppEnv, HttpArea } from "../platform/http/app-env.ts";
 import type { AreaConfig } from "../platform/variables.ts";
 import type { EventDefinition } from "../protocol/events/define-event.ts";
+import type { Offered } from "./edge/accept.ts";
 import type { HubEnv } from "./env.ts";
 import type { HubExtension } from "./extension.ts";
 
@@ -20,6 +21,8 @@ export type Area = HttpArea & {
   readonly extension?: HubExtension;
   /** Its slash commands: `POST /interactions` finds them by name. */
   readonly slashCommands?: readonly SlashCommand[];
+  /** What clients without a ticket may speak on `/ws`, beside the native dialect. */
+  readonly bare?: readonly Offered[];
   /** Runs once an hour. Idempotent. */
   readonly hourly?: (env: HubEnv) => Promise<void>;
   /** Its part of `/ready`: facts, and whether it can work. */

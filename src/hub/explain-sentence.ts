@@ -23,8 +23,6 @@ export function sentenceFor(explanation: Explanation): string {
       return `There is no event ${seq} yet: the hub's newest event has a lower seq.`;
     case "expired":
       return `The token of this connection had expired before event ${seq}: nothing more is sent on it, and it is closed with 4401.`;
-    case "not_authenticated":
-      return "This connection has not authenticated yet, so nothing is sent on it. After 5 seconds without an auth frame it is closed with 4408.";
     case "unknown_connection":
       return "There is no such connection now. It may have ended. `connections?sub=` lists a user's current connections.";
   }

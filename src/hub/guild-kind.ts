@@ -1,6 +1,6 @@
 import { guildFor, type Principal } from "../platform/auth/principal.ts";
 import type { TokenFailure } from "../platform/auth/verify-token.ts";
-import { err, type Result } from "../platform/result.ts";
+import { err, ok, type Result } from "../platform/result.ts";
 import {
   CLIENT_FRAMES_PER_WINDOW,
   CLIENT_FRAME_MAX_BYTES,
@@ -15,17 +15,17 @@ import {
   UNACKNOWLEDGED_BYTES_MAX,
 } from "../protocol/limits.ts";
 import type { StreamKind } from "./core/kind.ts";
-import type { SessionIdentity } from "./core/session.ts";
 import { GUILD_DIALECT } from "./dialects/guild.ts";
+import { SOCKET_IO_DIALECT } from "./dialects/socket-io.ts";
 import type { HubEnv } from "./env.ts";
 import { guildConfigOf } from "./guild-config.ts";
 import { identityOf } from "./handover.ts";
-import type { HubKind, TokenRefusal } from "./kind.ts";
+import type { Admitted, HubKind, TokenRefusal } from "./kind.ts";
 
 /** How the hubs of guilds serve their clients (rooms.md §2). */
 export const GUILD_STREAM: StreamKind = {
   name: "guild",
-  dialects: [GUILD_DIALECT],
+  dialects: [GUILD_DIALECT, SOCKET_IO_DIALECT],
   limits: {
     sockets: SOCKETS_PER_OBJECT,
     socketsPerUser: SOCKETS_PER_USER,
@@ -61,26 +61,32 @@ export function guildKind(
   return {
     ...GUILD_STREAM,
     ...GUILD_HUBS,
-    async authenticate(env, guildId, token, now) {
+    async authenticate(env, token, now, guildId) {
       const principal = await verify(env, token);
-      if (principal.ok) return memberOf(env, guildId, principal.value, now);
+      if (principal.ok) return memberOf(env, principal.value, now, guildId);
       // Without the provider's keys the token cannot be checked: the client tries again with it.
       return err(principal.error.reason === "keys_unavailable" ? "overloaded" : "unauthorized");
     },
+    parameter: "guildId",
     isAlwaysServed: (env, guildId) => guildId === guildConfigOf(env).primaryGuildId,
   };
 }
 
-/** The session of a principal in a guild's hub. @param now milliseconds */
+/**
+ * The session of a principal in a guild's hub.
+ * @param now milliseconds
+ * @param asked the guild that it asks for; absent: the primary one
+ */
 function memberOf(
   env: HubEnv,
-  guildId: string,
   principal: Principal,
   now: number,
-): Result<SessionIdentity, TokenRefusal> {
+  asked: string | undefined,
+): Result<Admitted, TokenRefusal> {
   const { primaryGuildId } = guildConfigOf(env);
   const identity = identityOf(principal, now);
   if (!identity.ok) return err(identity.error === "expired" ? "unauthorized" : "forbidden");
-  const isMember = guildFor(principal, guildId, primaryGuildId) === guildId;
-  return isMember ? identity : err("forbidden");
+  const hub = guildFor(principal, asked, primaryGuildId);
+  const isAllowed = hub !== undefined && (asked === undefined || asked === hub);
+  return isAllowed ? ok({ hub, identity: identity.value }) : err("forbidden");
 }

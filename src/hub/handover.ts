@@ -2,6 +2,7 @@ import { z } from "zod";
 import { err, ok, type Result } from "../platform/result.ts";
 import { grantsOf, type Principal } from "../platform/auth/principal.ts";
 import { areGrantsTooLarge, type SessionIdentity } from "./core/session.ts";
+import { TRANSPORTS } from "./core/transport.ts";
 
 /**
  * Header in which the Worker tells a hub whose socket it hands over. Only the Worker can reach a hub, and it
@@ -20,11 +21,9 @@ const Handover = z.object({
   signals: z.boolean().optional(),
   /**
    * What the Worker makes of the socket (`src/hub/edge`); absent: it is the client's own. A hub of the version
-   * before does not know it, and serves the socket as the client's own.
+   * before does not know all of them, and refuses those with 503.
    */
-  edge: z.enum(["sse", "poll"]).optional(),
-  /** A Worker of the version before asks for a stream as the body of the answer. It is refused. */
-  transport: z.enum(["sse", "poll"]).optional(),
+  edge: z.enum(TRANSPORTS).optional(),
   /** Index of the relay that is to serve it; absent: the hub itself. */
   relay: z.number().int().min(0).optional(),
   epoch: z.string().optional(),
@@ -32,6 +31,7 @@ const Handover = z.object({
   seq: z.number().nullable().optional(),
   /** By how much the client's own numbers differ from `seq`; absent: not at all. */
   base: z.number().optional(),
+  /** Absent: a Worker of the version before lets the client authenticate at the hub. It is refused. */
   identity: z
     .object({
       sub: z.string(),
@@ -41,8 +41,6 @@ const Handover = z.object({
       scope: z.unknown().optional(),
     })
     .optional(),
-  /** The client's network (`client-network.ts`), for the limits of each address; only without an identity. */
-  address: z.string().optional(),
   /** The ticket, which works once. `expiresAt` in milliseconds. */
   ticket: z.object({ id: z.string(), expiresAt: z.number() }).optional(),
 });

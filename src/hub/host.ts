@@ -1,6 +1,7 @@
 import { type Clock, within } from "../platform/clock.ts";
 import type { IdGenerator } from "../platform/ids.ts";
 import { log } from "../platform/log.ts";
+import { ok } from "../platform/result.ts";
 import { PING_FRAME, PONG_FRAME, type Presence } from "../protocol/frames.ts";
 import { Admission, type AdmissionPorts } from "./admission.ts";
 import { DEADLINES_TASK } from "./core/deadlines.ts";
@@ -155,8 +156,8 @@ export class StreamHost {
       if (request === null || request.kind === "said") return;
       const { hub } = this.#ports;
       const { token } = request;
-      const identity = await this.#kind.authenticate(this.#env, hub, token, this.clock());
-      await this.#admission.answerToken(socket, request, identity);
+      const admitted = await this.#kind.authenticate(this.#env, token, this.clock(), hub);
+      this.#admission.renew(socket, admitted.ok ? ok(admitted.value.identity) : admitted);
       this.arm();
     } catch (error) {
       this.#logFailure("hub.message_failed", error);

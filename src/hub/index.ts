@@ -4,22 +4,23 @@ import type { Area } from "./area.ts";
 import { mountAdminConnections } from "./routes/admin-connections.ts";
 import { mountAdminHub, mountAdminJournal, mountAdminPublisher } from "./routes/admin-hub.ts";
 import { mountEvents } from "./routes/events.ts";
-import { mountStream, mountTicket } from "./routes/ws.ts";
+import { mountSocketIo, mountStream, mountTicket } from "./routes/ws.ts";
 
 /** The event stream of a guild (rooms.md §2). Every area with events of a guild builds on it. */
 export const stream: Area = {
   ...PROBLEM_DIALECT,
   name: "stream",
-  owns: pathsBelow("/ws", "/events", "/admin"),
+  owns: pathsBelow("/ws", "/events", "/socket.io", "/admin"),
   tags: [
     { name: "stream", description: "The guild's event stream" },
     { name: "admin", description: "For operators: look into hubs, close connections" },
   ],
   hubs: ["guild"],
   events: [],
-  mount(app) {
+  mount(app, areas) {
     mountTicket(app);
-    mountStream(app);
+    mountStream(app, areas);
+    mountSocketIo(app);
     mountEvents(app);
     mountAdminHub(app);
     mountAdminConnections(app);

@@ -1,8 +1,8 @@
 import type { Explanation, HubConnection, HubState, RelayReport } from "../protocol/hub-report.ts";
-import { UNAUTHENTICATED_SOCKETS_PER_HUB } from "../protocol/limits.ts";
 import { explain } from "./core/explain.ts";
 import type { StreamKind } from "./core/kind.ts";
 import type { LiveSession } from "./core/live-session.ts";
+import { factsOf } from "./core/transport.ts";
 import { COUNTED_SINCE_FACT, type StreamHost } from "./host.ts";
 
 /** The report of a hub for operators. */
@@ -29,7 +29,6 @@ export function reportOf(
     epoch,
     seq: head,
     sockets: relays.reduce((sum, relay) => sum + relay.sockets, sessions.openCount),
-    waiting: sessions.waitingCount,
     users: sessions.usersCount,
     streams: streamsAmong(sessions),
     journal: { events, bytes, oldestSeq: events === 0 ? null : oldest, oldestAt },
@@ -41,7 +40,6 @@ export function reportOf(
     limits: {
       sockets: limits.sockets,
       socketsPerUser: limits.socketsPerUser,
-      waiting: UNAUTHENTICATED_SOCKETS_PER_HUB,
       journalEvents: journal.maxEvents,
       journalBytes: journal.maxBytes,
       journalAgeMs: journal.maxAgeMs,
@@ -55,7 +53,7 @@ export function reportOf(
 function streamsAmong(sessions: StreamHost["server"]["sessions"]): number {
   let streams = 0;
   for (const { record } of sessions.open().values()) {
-    if (record.transport !== undefined) streams += 1;
+    if (factsOf(record.transport).isClientSilent) streams += 1;
   }
   return streams;
 }
@@ -87,9 +85,7 @@ export function explainHere(
   const sent = session?.[1].sentBefore(extent.head + 1, store) ?? 0;
   const code =
     session === undefined
-      ? server.sessions.hasWaiting(connectionId)
-        ? "not_authenticated"
-        : "unknown_connection"
+      ? "unknown_connection"
       : explain(session[1], sent, { seq, entry, extent, now: clock() });
   return {
     code,

@@ -179,7 +179,6 @@ describe("the report of a hub", () => {
       seq: 1,
       sockets: 3,
       users: 2,
-      waiting: 0,
       lag: { sockets: 0, events: 0 },
       journal: { events: 1, oldestSeq: 1 },
     });

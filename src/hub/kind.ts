@@ -7,6 +7,13 @@ import type { HubEnv, HubRelayRpc, HubRpc } from "./env.ts";
 /** Why a token opens no session: as the name of the close code. `overloaded`: it cannot be checked now. */
 export type TokenRefusal = Extract<CloseName, "unauthorized" | "forbidden" | "overloaded">;
 
+/** Whom a token lets in, and where. */
+export type Admitted = {
+  /** Name of the hub. */
+  readonly hub: string;
+  readonly identity: SessionIdentity;
+};
+
 /** A kind of hub. A hub is addressed by its kind and its name. The engine knows nothing else about it. */
 export type HubKind = StreamKind & {
   /** The objects of this kind, by name. */
@@ -15,16 +22,18 @@ export type HubKind = StreamKind & {
   readonly relays?: (env: HubEnv) => DurableObjectNamespace<HubRelayRpc>;
   /**
    * Checks a token. Never rejects.
-   * @param hub name of the hub that its user connects to
    * @param now milliseconds
-   * @returns who may connect, with the grants of the session
+   * @param hub name of the hub that its user asks for; absent: the kind chooses the user's
+   * @returns who may connect to which hub, with the grants of the session
    */
   readonly authenticate: (
     env: HubEnv,
-    hub: string,
     token: string,
     now: number,
-  ) => Promise<Result<SessionIdentity, TokenRefusal>>;
+    hub?: string,
+  ) => Promise<Result<Admitted, TokenRefusal>>;
+  /** The parameter by which a client without a ticket asks for a hub. Absent: the kind chooses it. */
+  readonly parameter?: string;
   /** Whether a hub takes events of outside publishers before anybody has used it. */
   readonly isAlwaysServed: (env: HubEnv, hub: string) => boolean;
 };

@@ -1,5 +1,5 @@
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
-import { env as testEnv } from "cloudflare:workers";
+import { env as testEnv, exports } from "cloudflare:workers";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { HubsEnv } from "../testing/hubs-worker.ts";
 import { OPCODE_DIALECT } from "../testing/opcode-dialect.ts";
@@ -8,6 +8,7 @@ import { GUILD_DIALECT } from "./dialects/guild.ts";
 import { HANDOVER_HEADER, type Handover, writeHandover } from "./handover.ts";
 
 const env = testEnv as unknown as HubsEnv;
+const worker = (exports as unknown as { readonly default: Fetcher }).default;
 
 type Frame = {
   readonly op?: number;
@@ -126,16 +127,33 @@ describe("hubs of other kinds, in real objects", () => {
     }
   });
 
-  test("the server speaks first, and the token is the kind's own", async () => {
-    const waiting = await connect(user(), { address: "192.0.2.1" });
-    if (typeof waiting === "number") throw new Error(`refused with ${waiting}`);
-    await waiting.hears(({ op }) => op === 10);
-    waiting.say(6, { token: "alice", session: "x.0", s: 1 });
-    await waiting.hears(({ t }) => t === "READY");
-    const foreign = await connect(user(), { address: "192.0.2.2" });
-    if (typeof foreign === "number") throw new Error(`refused with ${foreign}`);
-    foreign.say(2, { token: "alice@another" });
+  test("nobody is let in who has not said who it is", async () => {
+    expect(await connect(user(), {})).toBe(503);
+  });
+
+  test("a newer token is the kind's own as well", async () => {
+    const [stays, foreign] = [await open(user(), "alice"), await open(user(), "bob")];
+    stays.say(13, { token: "alice" });
+    await stays.hears(({ op }) => op === 13);
+    foreign.say(13, { token: "bob@another" });
     expect(await foreign.isClosed()).toBe(OPCODE_DIALECT.farewell("forbidden").code);
+    expect(stays.closed).toBeNull();
+  });
+
+  test("a heartbeat is answered, whoever holds the client's socket", async () => {
+    const own = await open(user(), "alice");
+    await own.hears(({ t }) => t === "READY");
+    own.say(1, null);
+    await own.hears(({ op }) => op === 11);
+    const answer = await worker.fetch("https://hubs.test/ws?v=1", {
+      headers: { Upgrade: "websocket" },
+    });
+    if (answer.webSocket === null) throw new Error(`refused with ${answer.status}`);
+    const held = new Client(answer.webSocket);
+    held.say(2, { token: name });
+    await held.hears(({ t }) => t === "READY");
+    held.say(1, 1);
+    await held.hears(({ op }) => op === 11);
   });
 
   test("the limits and the journal are the kind's own", async () => {
@@ -148,9 +166,10 @@ describe("hubs of other kinds, in real objects", () => {
     for (let i = 0; i < 5; i += 1) member.say(20, { name: "desk.shout", data: i });
     await vi.waitUntil(() => member.events.length === 7, SOON);
     member.close();
-    const back = await connect(space(), { address: "192.0.2.1" });
+    const [epoch = "", base = ""] = String(d?.["session"]).split(".");
+    const at = { epoch, seq: Number(base) + 1, base: Number(base) };
+    const back = await connect(space(), { sub: "alice", ...at });
     if (typeof back === "number") throw new Error(`refused with ${back}`);
-    back.say(6, { token: "alice", session: d?.["session"], s: 1 });
     expect(await back.hears(({ t }) => t === "READY")).toMatchObject({ d: { reason: "too_old" } });
   });
 

@@ -35,6 +35,7 @@ export async function placeOf(
   hub: string,
   sub: string,
 ): Promise<{ readonly relay?: number }> {
+  if (kind.relays === undefined) return {};
   const { relays } = await placementOf(kind, env, hub);
   const relay = highestScore(relays, sub);
   return relay === undefined ? {} : { relay };
@@ -57,7 +58,7 @@ export function forgetPlacement(kind: PlacedKind, hub: string): void {
   known.delete(keyOf(kind, hub));
 }
 
-type PlacedKind = Pick<HubKind, "name" | "hubs">;
+type PlacedKind = Pick<HubKind, "name" | "hubs" | "relays">;
 
 function keyOf({ name }: PlacedKind, hub: string): string {
   return `${name}:${hub}`;

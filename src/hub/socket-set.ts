@@ -1,5 +1,5 @@
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
-import { type HubSockets, parseSessionRecord, type SessionRecord } from "./core/session.ts";
+import { type HubSockets, type OpenSession, parseSessionRecord } from "./core/session.ts";
 import type { HubRuntime, RuntimeSocket } from "./runtime.ts";
 
 /** {@link HubSockets} over the hibernating WebSockets of an object (HUB-6). */
@@ -33,11 +33,11 @@ export class SocketSet implements HubSockets<RuntimeSocket> {
     if (socket.readyState === WebSocket.CLOSING) socket.close(CLOSE_CODES.normal.code);
   }
 
-  load(socket: RuntimeSocket): SessionRecord | null {
+  load(socket: RuntimeSocket): OpenSession | null {
     return isOpen(socket) ? parseSessionRecord(socket.deserializeAttachment()) : null;
   }
 
-  loadClosing(socket: RuntimeSocket): SessionRecord | null {
+  loadClosing(socket: RuntimeSocket): OpenSession | null {
     return parseSessionRecord(socket.deserializeAttachment());
   }
 
@@ -45,7 +45,7 @@ export class SocketSet implements HubSockets<RuntimeSocket> {
     if (isOpen(socket)) socket.serializeAttachment(null);
   }
 
-  save(socket: RuntimeSocket, record: SessionRecord): void {
+  save(socket: RuntimeSocket, record: OpenSession): void {
     if (isOpen(socket)) socket.serializeAttachment(record);
   }
 

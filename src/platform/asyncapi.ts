@@ -52,7 +52,57 @@ const FROM_SERVER: Readonly<Record<string, Message>> = {
   pong: { summary: `Exactly \`${PONG_FRAME}\``, schema: z.object({ type: z.literal("pong") }) },
 };
 
-/** The AsyncAPI 3.0 document of the guild stream, from the registry that also validates it. */
+/** What clients of Socket.IO get beside an event's payload. The offset is the seq as text. */
+const About = EventFrame.pick({ seq: true, id: true, ts: true, trace: true });
+const Offset = z.string().regex(/^\d+$/);
+
+/** The arguments of the events that a client of Socket.IO gets. */
+const TO_SOCKET_IO: Readonly<Record<string, Message>> = {
+  snapshot: {
+    summary: "The whole state at `seq`",
+    schema: z.tuple([SnapshotFrame.omit({ type: true }), Offset]),
+  },
+  resumed: {
+    summary: "After the missed events: what follows is live",
+    schema: z.tuple([ResumedFrame.pick({ from: true, to: true }), Offset]),
+  },
+  presence: {
+    summary: "Who is connected (only with `signals: true`)",
+    schema: z.tuple([SignalFrame.shape.payload, SignalFrame.pick({ key: true, ts: true })]),
+  },
+  authExpiring: {
+    summary: "`auth.expiring`: the token expires in a minute, emit `reauth`",
+    schema: z.tuple([AuthExpiringFrame.pick({ exp: true })]),
+  },
+  reauthOk: {
+    summary: "`reauth.ok`: the newer token counts",
+    schema: z.tuple([ReauthOkFrame.pick({ exp: true })]),
+  },
+  error: {
+    summary: "An event of the client was not used",
+    schema: z.tuple([ErrorFrame.pick({ code: true, message: true })]),
+  },
+  close: {
+    summary: "Why the connection is closed now",
+    schema: z.tuple([
+      z.object({ code: z.number().int(), reason: z.string(), reconnect: z.string() }),
+    ]),
+  },
+};
+
+/** The arguments of the events that a client of Socket.IO may emit. */
+const FROM_SOCKET_IO: Readonly<Record<string, Message>> = {
+  reauth: {
+    summary: "A newer token of the same user",
+    schema: z.tuple([ReauthFrame.pick({ token: true })]),
+  },
+  subscribe: {
+    summary: "Narrow the stream to some channels",
+    schema: z.tuple([SubscribeFrame.shape.channelIds]),
+  },
+};
+
+/** The AsyncAPI 3.0 document of the guild stream, a channel for each dialect, from the registry that validates it. */
 export function asyncApiDocument(events: readonly EventDefinition[]): object {
   const schemas: Record<string, object> = {};
   const messagesOf = (messages: Readonly<Record<string, Message>>): Record<string, object> =>
@@ -62,14 +112,36 @@ export function asyncApiDocument(events: readonly EventDefinition[]): object {
         messageOf(name, message, schemas),
       ]),
     );
-  const ofEvents = events.map(({ name, payload, summary }) => {
-    const schema = EventFrame.extend({ event: z.literal(name), payload });
-    return [name, { summary, schema }] as const;
-  });
-  const fromServer = messagesOf({ ...FROM_SERVER, ...Object.fromEntries(ofEvents) });
+  const ofEvents = (schemaOf: (event: EventDefinition) => z.ZodType): Record<string, Message> =>
+    Object.fromEntries(
+      events.map((event) => [
+        event.name,
+        { summary: event.summary, schema: schemaOf(event) } satisfies Message,
+      ]),
+    );
+  const nativeEvents = ofEvents(({ name, payload }) =>
+    EventFrame.extend({ event: z.literal(name), payload }),
+  );
+  const fromServer = messagesOf({ ...FROM_SERVER, ...nativeEvents });
   const fromClient = messagesOf(FROM_CLIENT);
-  const refs = (messages: object): object[] =>
-    Object.keys(messages).map((name) => ({ $ref: `#/channels/stream/messages/${name}` }));
+  const toSocketIo = messagesOf({
+    ...TO_SOCKET_IO,
+    ...ofEvents(({ payload }) => z.tuple([payload, About, Offset])),
+  });
+  const fromSocketIo = messagesOf(FROM_SOCKET_IO);
+  const operation = (
+    action: "send" | "receive",
+    channel: string,
+    summary: string,
+    messages: object,
+  ): object => ({
+    action,
+    channel: { $ref: `#/channels/${channel}` },
+    summary,
+    messages: Object.keys(messages).map((name) => ({
+      $ref: `#/channels/${channel}/messages/${name}`,
+    })),
+  });
   return {
     asyncapi: "3.0.0",
     info: {
@@ -95,20 +167,20 @@ export function asyncApiDocument(events: readonly EventDefinition[]): object {
         messages: { ...fromServer, ...fromClient },
         bindings: { ws: { method: "GET", query: QUERY } },
       },
+      socketIo: {
+        address: "/socket.io/",
+        title: "Guild stream for clients of Socket.IO",
+        description:
+          "Socket.IO v5 over Engine.IO v4, WebSocket only, namespace `/`. A message is an event of Socket.IO: its name, and its arguments as the payload. The CONNECT packet carries `{ token, guildId?, signals? }`.",
+        messages: { ...toSocketIo, ...fromSocketIo },
+        bindings: { ws: { method: "GET", query: SOCKET_IO_QUERY } },
+      },
     },
     operations: {
-      toClient: {
-        action: "send",
-        channel: { $ref: "#/channels/stream" },
-        summary: "Frames that the hub sends",
-        messages: refs(fromServer),
-      },
-      fromClient: {
-        action: "receive",
-        channel: { $ref: "#/channels/stream" },
-        summary: "Frames that a client may send",
-        messages: refs(fromClient),
-      },
+      toClient: operation("send", "stream", "Frames that the hub sends", fromServer),
+      fromClient: operation("receive", "stream", "Frames that a client may send", fromClient),
+      toSocketIo: operation("send", "socketIo", "Events that the hub emits", toSocketIo),
+      fromSocketIo: operation("receive", "socketIo", "Events that a client may emit", fromSocketIo),
     },
     components: { schemas },
     "x-close-codes": Object.values(CLOSE_CODES),
@@ -140,6 +212,15 @@ const QUERY = {
     seq: { type: "integer", minimum: 0, description: "Resume: the last seq that arrived" },
     batch: { type: "string", enum: ["1"], description: "Events of a burst may share a frame" },
     signals: { type: "string", enum: ["1"], description: "Last values as well, such as presence" },
+  },
+};
+
+const SOCKET_IO_QUERY = {
+  type: "object",
+  required: ["EIO", "transport"],
+  properties: {
+    EIO: { type: "string", enum: ["4"] },
+    transport: { type: "string", enum: ["websocket"] },
   },
 };
 

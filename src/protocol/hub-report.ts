@@ -27,7 +27,6 @@ const HubState = z.object({
   sockets: Count.meta({
     description: "Connections that have authenticated, streams among them, with those at relays",
   }),
-  waiting: Count.meta({ description: "Sockets that have not authenticated yet" }),
   users: Count.meta({ description: "Users with at least one connection at the hub itself" }),
   streams: Count.meta({
     description: "Streams and long polls of `GET /events`, at the hub itself",
@@ -51,7 +50,6 @@ const HubState = z.object({
   limits: z.object({
     sockets: Count,
     socketsPerUser: Count,
-    waiting: Count,
     journalEvents: Count,
     journalBytes: Count,
     journalAgeMs: Count,
@@ -72,7 +70,7 @@ export const HubConnection = z
   .object({
     connectionId: z.string(),
     sub: z.string(),
-    transport: z.enum(["websocket", "sse", "poll"]),
+    transport: z.enum(["websocket", "pre-auth", "socket-io", "sse", "poll"]),
     relay: Count.nullable().meta({ description: "Index of the relay; null: at the hub itself" }),
     since: Milliseconds,
     expiresAt: Milliseconds.meta({ description: "When its token ends" }),
@@ -109,8 +107,6 @@ export const ExplanationCode = z.enum([
   "not_yet",
   /** The connection's token had expired. */
   "expired",
-  /** The connection has not authenticated: it gets nothing. */
-  "not_authenticated",
   /** The hub has no such connection now. */
   "unknown_connection",
 ]);

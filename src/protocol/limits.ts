@@ -60,19 +60,19 @@ export const ACCEPTS_BURST = 4_000;
 /** Shortest time over which clients spread their return after a loss, milliseconds (hub.md, deploy). */
 export const RETRY_WINDOW_MIN_MS = 1_000;
 
-/** Sockets of one object that wait for their `auth` frame. One more: HTTP 503. */
-export const UNAUTHENTICATED_SOCKETS_PER_HUB = 1_000;
+/** Sockets of one isolate of the Worker that have not authenticated (hub.md, pre-auth). One more: HTTP 503. */
+export const UNAUTHENTICATED_SOCKETS_PER_ISOLATE = 1_000;
 
-/** Sockets that wait for their `auth` frame from one client address, or one IPv6 /64. One more: HTTP 503. */
+/** Those of one client address, or one IPv6 /64. One more: HTTP 503. */
 export const UNAUTHENTICATED_SOCKETS_PER_ADDRESS = 50;
 
 /**
- * Unauthenticated sockets that one hub or relay accepts per second once their burst is used up. One more:
- * HTTP 503. They do not count against {@link ACCEPTS_PER_SECOND}.
+ * Unauthenticated sockets that one isolate of the Worker accepts per second once their burst is used up. One more:
+ * HTTP 503. They do not count against {@link ACCEPTS_PER_SECOND} of a hub.
  */
 export const UNAUTHENTICATED_ACCEPTS_PER_SECOND = 250;
 
-/** Unauthenticated sockets that an idle hub or relay accepts at once. */
+/** Unauthenticated sockets that an idle isolate accepts at once. */
 export const UNAUTHENTICATED_ACCEPTS_BURST = 1_000;
 
 /**
@@ -81,8 +81,23 @@ export const UNAUTHENTICATED_ACCEPTS_BURST = 1_000;
  */
 export const UNAUTHENTICATED_ACCEPTS_PER_SECOND_PER_ADDRESS = 25;
 
-/** Unauthenticated sockets that an idle hub or relay accepts at once from one address. */
+/** Unauthenticated sockets that an idle isolate accepts at once from one address. */
 export const UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS = 100;
+
+/**
+ * How long a client without a ticket may say nothing before the server speaks first, milliseconds, where a client
+ * may speak several dialects.
+ */
+export const FIRST_FRAME_MS = 300;
+
+/** Time a Socket.IO client has for its CONNECT packet, milliseconds (sync.md §0b). Over it: close 4408. */
+export const SOCKET_IO_CONNECT_DEADLINE_MS = 20_000;
+
+/** How often a Socket.IO client is pinged, milliseconds (Engine.IO, `pingInterval`). */
+export const ENGINE_IO_PING_INTERVAL_MS = 25_000;
+
+/** How long its answer may take, milliseconds (Engine.IO, `pingTimeout`). Over it: close 1001. */
+export const ENGINE_IO_PING_TIMEOUT_MS = 20_000;
 
 /** Bytes of a session's grants as JSON, so that a socket's attachment stays under 2 KB. Over it: 403. */
 export const SESSION_GRANTS_MAX_BYTES = 1_500;

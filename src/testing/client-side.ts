@@ -1,5 +1,7 @@
+import { readCarried, taken } from "../hub/core/carried.ts";
 import type { Dialect } from "../hub/core/dialect.ts";
 import { GUILD_DIALECT } from "../hub/dialects/guild.ts";
+import { SOCKET_IO_DIALECT, SOCKET_IO_MARKS } from "../hub/dialects/socket-io.ts";
 
 /** Where a client resumes: in the hub's numbers, and by how much its own differ. */
 export type ClientPosition = {
@@ -110,4 +112,55 @@ function eventOf({ seq, prev, id, event, payload }: NativeFrame): Heard {
     payload,
     ...(prev === undefined ? {} : { prev }),
   };
+}
+
+/** A packet that is an event of Socket.IO: its name and its arguments. */
+type Packet = readonly [string, Record<string, never>, Record<string, never>?, string?];
+
+/** The client's side of Socket.IO, with what the Worker says for it (`edge/socket-io.ts`). */
+export const SOCKET_IO_CLIENT: ClientSide = {
+  dialect: SOCKET_IO_DIALECT,
+  say: {
+    authenticate: (token, at) =>
+      `0${JSON.stringify({ token, ...(at && { pid: `${at.epoch}.x`, offset: String(at.seq) }) })}`,
+    renew: (token) => `2${JSON.stringify(["reauth", { token }])}`,
+    acknowledge: (number) => taken(number),
+    subscribe: (channelIds) => `2${JSON.stringify(["subscribe", channelIds])}`,
+    nonsense: () => "1",
+  },
+  hear(text): Heard[] {
+    if (text.startsWith(SOCKET_IO_MARKS.opened)) return [{ what: "opened" }];
+    const [name, payload, about, offset] = JSON.parse(text.slice(1)) as Packet;
+    switch (name) {
+      case "snapshot": {
+        const { seq = 0, epoch = "", reason = "" } = payload;
+        return [{ what: "snapshot", number: seq, reason, state: payload, epoch, seq, base: 0 }];
+      }
+      case "resumed":
+        return [{ what: "resumed", to: payload["to"] ?? 0 }];
+      case "reauth.ok":
+        return [{ what: "renewed" }];
+      case "auth.expiring":
+        return [{ what: "expiring" }];
+      case "error":
+        return [{ what: "refused", code: payload["code"] ?? "" }];
+    }
+    if (about === undefined) return [];
+    if (offset === undefined) return [{ what: "signal", key: about["key"] ?? "", payload }];
+    return [{ what: "event", number: Number(offset), id: about["id"] ?? "", event: name, payload }];
+  },
+};
+
+/** Hears a frame that the Worker carries (`core/carried.ts`). Throws if it is not the number before it that it has. */
+export function hearCarried({ hear }: ClientSide, text: string): readonly Heard[] {
+  const { number, frame } = readCarried(text);
+  const heard = hear(frame);
+  const last = heard.at(-1);
+  const isRight =
+    last === undefined || !("number" in last || last.what === "resumed")
+      ? number === null
+      : Number.isSafeInteger(number) &&
+        ("number" in last ? last.number : (last.to ?? number)) === number;
+  if (!isRight) throw new Error(`the number ${number} is not that of ${frame}`);
+  return heard;
 }

@@ -4,6 +4,9 @@ import type { HubKind } from "../hub/kind.ts";
 import { GUILD_STREAM } from "../hub/guild-kind.ts";
 import { err, ok } from "../platform/result.ts";
 import { GUILD_DIALECT } from "../hub/dialects/guild.ts";
+import { SOCKET_IO_DIALECT } from "../hub/dialects/socket-io.ts";
+import { acceptBare, acceptSocketIo } from "../hub/edge/accept.ts";
+export { RateLimiter } from "../platform/rate-limiter.ts";
 import { desk, DESK_EVENTS } from "./desk-extension.ts";
 import { OPCODE_DIALECT } from "./opcode-dialect.ts";
 
@@ -13,20 +16,20 @@ export type HubsEnv = HubEnv & {
   readonly SPACE_HUB: DurableObjectNamespace<HubRpc>;
 };
 
-/** A token of these hubs is `<sub>` or `<sub>@<hub>`, so that a test can forge one. */
-const authenticate: HubKind["authenticate"] = async (_, hub, token, now) => {
-  const [sub = "", of = hub] = token.split("@", 2);
+/** A token of these hubs is `<sub>` or `<sub>@<hub>`, so that a test can forge one. Without a hub: its own. */
+const authenticate: HubKind["authenticate"] = async (_, token, now, asked) => {
+  const [sub = "", of = asked ?? sub] = token.split("@", 2);
   if (sub === "") return err("unauthorized");
-  return of === hub
-    ? ok({ sub, grants: [`sub:${sub}`], exp: Math.floor(now / 1_000) + 3_600 })
-    : err("forbidden");
+  const hub = asked ?? of;
+  const identity = { sub, grants: [`sub:${sub}`], exp: Math.floor(now / 1_000) + 3_600 };
+  return of === hub ? ok({ hub, identity }) : err("forbidden");
 };
 
 /** Hubs of accounts, in two languages. */
 const USER_KIND: HubKind = {
   ...GUILD_STREAM,
   name: "user",
-  dialects: [OPCODE_DIALECT, GUILD_DIALECT],
+  dialects: [OPCODE_DIALECT, GUILD_DIALECT, SOCKET_IO_DIALECT],
   limits: { ...GUILD_STREAM.limits, socketsPerUser: 3 },
   hubs: (env) => (env as HubsEnv).USER_HUB,
   authenticate,
@@ -58,4 +61,28 @@ export class SpaceHub extends Hub {
   }
 }
 
-export default { fetch: () => new Response(null, { status: 404 }) };
+/** What clients may speak on `/ws`: accounts in the native dialect, and spaces where the server speaks first. */
+const OFFERED = [
+  { kind: USER_KIND, dialect: GUILD_DIALECT },
+  {
+    kind: SPACE_KIND,
+    dialect: OPCODE_DIALECT,
+    isAskedFor: (query: URLSearchParams) => query.has("v"),
+  },
+] as const;
+
+export default {
+  fetch(request, env) {
+    const { pathname } = new URL(request.url);
+    const unavailable = new Response(null, { status: 503 });
+    switch (pathname) {
+      case "/ws":
+        return acceptBare(request, env, OFFERED) ?? unavailable;
+      case "/socket.io":
+      case "/socket.io/":
+        return acceptSocketIo(request, env, USER_KIND) ?? unavailable;
+      default:
+        return new Response(null, { status: 404 });
+    }
+  },
+} satisfies ExportedHandler<HubsEnv>;

@@ -1,3 +1,4 @@
+import type { Transport } from "../hub/core/transport.ts";
 import { type HubEnv, readRelayName, relayName } from "../hub/env.ts";
 import type { HubExtension, HubTurn } from "../hub/extension.ts";
 import { HANDOVER_HEADER, type Handover, writeHandover } from "../hub/handover.ts";
@@ -73,6 +74,8 @@ export type VirtualConnect = {
   readonly epoch?: string | undefined;
   readonly seq?: number;
   readonly base?: number;
+  /** What the Worker makes of the socket; absent: it is the client's own. */
+  readonly transport?: Transport | undefined;
 };
 
 /** Hubs whose tokens are the JSON of a principal. */
@@ -226,7 +229,7 @@ export class VirtualGuild {
   /** The request with which the Worker would hand a client over. */
   #upgrade(object: MemoryObject<Served>, options: VirtualConnect): Upgrade {
     const { sub = "alice", grants = [], batch = false, signals = false, iat } = options;
-    const { epoch, seq, base } = options;
+    const { epoch, seq, base, transport } = options;
     const { exp = Math.floor(this.time.now / 1000) + 3600 } = options;
     const relay = readRelayName(object.name)?.index;
     const handover: Handover = {
@@ -238,6 +241,7 @@ export class VirtualGuild {
       ...(epoch === undefined ? {} : { epoch }),
       ...(seq === undefined ? {} : { seq }),
       ...(base === undefined ? {} : { base }),
+      ...(transport === undefined ? {} : { edge: transport }),
       identity: {
         sub,
         grants: [`sub:${sub}`, ...grants],

@@ -69,13 +69,6 @@ export class VirtualHub extends VirtualGuild {
     return socket;
   }
 
-  wait(address?: string): MemorySocket {
-    const socket = this.hub.accept();
-    this.server.wait(socket, { id: `c${++this.#ids}`, batch: false, resume: {} }, address);
-    this.hub.impl.host.arm();
-    return socket;
-  }
-
   drop(socket: MemorySocket): void {
     this.hub.drop(socket);
   }

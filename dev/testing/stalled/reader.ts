@@ -7,13 +7,19 @@ import { SERVED_WITHIN_MS } from "./filled-hub.ts";
 /** How a reader shows what it has read. */
 type Shows = "acknowledges" | "pings" | "nothing";
 
+/**
+ * Server-Sent Events, over which it can show nothing; a WebSocket with the token in its first frame; or Socket.IO,
+ * whose pongs show what it has read.
+ */
+export type ReaderTransport = "stream" | "first-frame" | "socket-io";
+
 /** How a reader connects. */
 export type ReaderOptions = {
   readonly port: number;
   readonly token: string;
   readonly shows: Shows;
-  /** Whether it uses Server-Sent Events, over which it can show nothing; else it uses a WebSocket. */
-  readonly isStream?: boolean;
+  /** Absent: a WebSocket with the token in its header. */
+  readonly by?: ReaderTransport;
   /** Whether it accepts batches. */
   readonly batch?: boolean;
   /** Time between two pings, milliseconds; absent: it pings once, after it has connected. */
@@ -23,6 +29,8 @@ export type ReaderOptions = {
 const EVENT = Buffer.from('{"v":1,"type":"event"');
 const BATCH = Buffer.from('{"v":1,"type":"batch"');
 const SEQ_KEY = Buffer.from('"seq":');
+const SOCKET_IO_CONNECTED = Buffer.from("40{");
+const SOCKET_IO_EVENT = Buffer.from('42["');
 
 /**
  * The events that one reader got of a stream of which it may see every event: complete and in order, or a fault.
@@ -54,6 +62,7 @@ export class Reader {
   readonly #onEvent: () => void;
   readonly #send = (text: string): void => this.#wire?.send(text);
   #epoch: string | null = null;
+  #pid: string | null = null;
   #wire: Wire | LeanSocket | null = null;
   #hasLeft = false;
   #pinging: NodeJS.Timeout | null = null;
@@ -97,7 +106,7 @@ export class Reader {
       onClose: (code) => {
         // The previous connection may end after this one has opened.
         if (this.#wire === wire) this.closedWith = code;
-        if (this.#options.isStream === true && code === LOST && !this.#hasLeft) {
+        if (this.#options.by === "stream" && code === LOST && !this.#hasLeft) {
           this.sequence.faults.push("the stream ended without a last message");
         }
         reject(new Error(`closed with ${code}`));
@@ -132,8 +141,8 @@ export class Reader {
   }
 
   #open(events: WireEvents<Buffer>): Wire | LeanSocket {
-    const { port, token, batch = false, isStream = false } = this.#options;
-    if (isStream) {
+    const { port, token, batch = false, by } = this.#options;
+    if (by === "stream") {
       const url = new URL(`http://127.0.0.1:${port}/events${batch ? "?batch=1" : ""}`);
       const position =
         this.#epoch === null ? {} : { "last-event-id": `${this.#epoch}:${this.seq}` };
@@ -142,10 +151,21 @@ export class Reader {
       const onText = (text: string): void => events.onText(Buffer.from(text));
       return openWire({ kind: "stream", url, headers }, { ...events, onText });
     }
-    const url = new URL(`ws://127.0.0.1:${port}/ws${batch ? "?batch=1" : ""}`);
+    if (by === "socket-io") {
+      const url = new URL(`ws://127.0.0.1:${port}/socket.io/?EIO=4&transport=websocket`);
+      const recovery = this.#pid === null ? {} : { pid: this.#pid, offset: String(this.seq) };
+      const hello = `40${JSON.stringify({ token, ...recovery })}`;
+      return openLeanSocket({ url, headers: ownAddress(), hello }, events);
+    }
+    const url = new URL(`ws://127.0.0.1:${port}/ws`);
+    if (batch) url.searchParams.set("batch", "1");
     const position = this.#epoch === null ? {} : { epoch: this.#epoch, seq: this.seq };
-    const hello = JSON.stringify({ type: "auth", token, ...position });
-    return openLeanSocket({ url, headers: ownAddress(), hello }, events);
+    if (by === "first-frame") {
+      const hello = JSON.stringify({ type: "auth", token, ...position });
+      return openLeanSocket({ url, headers: ownAddress(), hello }, events);
+    }
+    for (const [name, value] of Object.entries(position)) url.searchParams.set(name, String(value));
+    return openLeanSocket({ url, headers: { Authorization: `Bearer ${token}` } }, events);
   }
 
   #show(): void {
@@ -159,6 +179,10 @@ export class Reader {
   }
 
   #take(payload: Buffer): void {
+    if (this.#options.by === "socket-io") {
+      this.#takePacket(payload);
+      return;
+    }
     const before = this.sequence.events;
     if (startsWith(payload, EVENT)) this.#takeEvent(payload, payload.lastIndexOf(SEQ_KEY));
     else if (startsWith(payload, BATCH)) {
@@ -167,6 +191,26 @@ export class Reader {
     } else this.#takeOther(payload);
     const events = this.sequence.events - before;
     if (events > 0) this.#acknowledging?.took(events, payload.length, this.seq, this.#send);
+  }
+
+  #takePacket(payload: Buffer): void {
+    if (payload.length === 1) this.#send("3");
+    else if (startsWith(payload, SOCKET_IO_CONNECTED)) {
+      this.#pid = (JSON.parse(payload.toString("utf8", 2)) as { readonly pid: string }).pid;
+    } else if (startsWith(payload, SOCKET_IO_EVENT)) {
+      const name = payload.toString("latin1", 4, payload.indexOf('"', 4));
+      // The last argument of what moves the position: `…,"813"]`.
+      const seq = Number.parseInt(payload.toString("latin1", payload.lastIndexOf(',"') + 2), 10);
+      if (name === "snapshot") {
+        this.snapshots += 1;
+        this.sequence.seq = seq;
+      } else if (name === "resumed") this.resumes += 1;
+      else if (name === "error") this.sequence.faults.push(payload.toString());
+      else if (name !== "close") {
+        this.sequence.take(seq);
+        this.#onEvent();
+      }
+    }
   }
 
   #takeEvent(payload: Buffer, at: number): void {

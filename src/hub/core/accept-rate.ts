@@ -59,11 +59,9 @@ export class AnonymousAcceptRate {
 
   /**
    * Counts one client at `now`, milliseconds.
-   * @param address undefined: not known, so only the rate of all clients applies
    * @returns false when it must try again later
    */
-  take(address: string | undefined, now: number): boolean {
-    if (address === undefined) return this.#all.take(now);
+  take(address: string, now: number): boolean {
     const own =
       this.#byAddress.get(address) ??
       new AcceptRate(
@@ -89,6 +87,6 @@ export class AnonymousAcceptRate {
  * Milliseconds over which clients should spread their reconnects when all of them lose this object at once: as
  * long as it needs to accept that many sockets.
  */
-export function retryWindowMs(sockets: number, perSecond = ACCEPTS_PER_SECOND): number {
-  return Math.max(RETRY_WINDOW_MIN_MS, Math.ceil(sockets / perSecond) * 1000);
+export function retryWindowMs(sockets: number): number {
+  return Math.max(RETRY_WINDOW_MIN_MS, Math.ceil(sockets / ACCEPTS_PER_SECOND) * 1000);
 }

@@ -2,20 +2,15 @@ import { EXPIRY_WARNING_MS } from "../../protocol/limits.ts";
 import type { ServingParts } from "./serving-parts.ts";
 import type { LiveSession } from "./live-session.ts";
 
-/** Task that looks for sockets whose authentication is overdue or whose token has expired. */
+/** Task that looks for sockets whose token has expired. */
 export const DEADLINES_TASK = "hub/deadlines";
 
-/** Closes sockets whose deadline has passed, and warns those whose token expires soon (HUB-7). */
+/** Closes sockets whose token has expired, and warns those whose token does soon (HUB-7). */
 export class Deadlines<Socket extends object> {
   readonly #parts: ServingParts<Socket>;
 
   constructor(parts: ServingParts<Socket>) {
     this.#parts = parts;
-  }
-
-  /** Closes a waiting socket at `at`, milliseconds, unless it has authenticated by then. */
-  watchWaiting(at: number): void {
-    this.#dueNoLaterThan(at);
   }
 
   /** Warns a session before its token expires, and closes it when it does. */
@@ -29,12 +24,6 @@ export class Deadlines<Socket extends object> {
     const ids = new Set<string>();
     let next = Number.POSITIVE_INFINITY;
     for (const socket of this.#parts.sockets.all()) {
-      const waiting = this.#parts.sessions.waiting(socket);
-      if (waiting !== null) {
-        if (waiting.deadline <= now) this.#parts.delivery.end(socket, "authenticationTimeout");
-        else next = Math.min(next, waiting.deadline);
-        continue;
-      }
       const session = this.#parts.sessions.live(socket);
       if (session === null || session.ended) continue;
       if (session.expiresAtMs <= now) {

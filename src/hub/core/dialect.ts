@@ -46,6 +46,8 @@ export type Opened = {
   /** The newest seq. */
   readonly head: number;
   readonly base: number;
+  /** Whether what it missed follows, and not the whole state. */
+  readonly resumes: boolean;
   readonly limits: StreamLimits;
   /** Over how many milliseconds clients spread their reconnects. */
   readonly retryWindowMs: number;

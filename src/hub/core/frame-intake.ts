@@ -1,24 +1,22 @@
 import { isLongerThan } from "../../protocol/bytes.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
 import type { FrameErrorCode } from "../../protocol/error-codes.ts";
-import { BAD_FRAMES_MAX, UNAUTHENTICATED_FRAMES_MAX } from "../../protocol/limits.ts";
+import { BAD_FRAMES_MAX } from "../../protocol/limits.ts";
 import type { ServingParts } from "./serving-parts.ts";
 import type { DirectIntent } from "./dialect.ts";
 import { countFrame } from "./frame-rate.ts";
+import type { Spoken } from "./kind.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { ResumePosition } from "./resume.ts";
-import type { OpenSession, WaitingSession } from "./session.ts";
+import type { OpenSession } from "./session.ts";
+import { factsOf } from "./transport.ts";
 
 /** How a client wants to be served. */
-export type ConnectionOptions = {
+export type ConnectionOptions = Spoken & {
   readonly id: string;
   readonly batch: boolean;
   /** Whether it wants signals (HUB-15). */
   readonly signals?: boolean;
-  /** What the Worker makes of the socket (`src/hub/edge`); absent: it is the client's own. */
-  readonly transport?: "sse" | "poll";
-  /** Absent: the first one of the hub's kind. */
-  readonly dialect?: string;
   readonly resume: ResumePosition;
 };
 
@@ -29,10 +27,8 @@ export type Said = {
   readonly intent: DirectIntent;
 };
 
-/** A client's frame that takes effect when its token is verified. */
-export type TokenRequest =
-  | { readonly kind: "auth"; readonly token: string; readonly options: ConnectionOptions }
-  | { readonly kind: "reauth"; readonly token: string };
+/** A newer token of a client. It takes effect when it is verified. */
+export type TokenRequest = { readonly kind: "renew"; readonly token: string };
 
 /** Takes the frames of clients: checks size and rate first, then parses, and answers or hands on (HUB-9). */
 export class FrameIntake<Socket extends object> {
@@ -44,17 +40,15 @@ export class FrameIntake<Socket extends object> {
 
   /**
    * Takes one frame: size and rate come before parsing.
-   * @returns a token to verify first, or something for an extension, or null
+   * @returns a newer token to verify first, or something for an extension, or null
    */
   take(socket: Socket, data: string | ArrayBuffer): TokenRequest | Said | null {
     const { frameBytes } = this.#parts.kind.limits;
     if (isLonger(data, frameBytes)) return this.#end(socket, "frameTooBig");
     const session = this.#parts.sessions.live(socket);
-    if (session !== null) return this.#messageOfOpen(socket, session, data);
-    const waiting = this.#parts.sessions.waiting(socket);
     // The record is of an unknown version: the client resumes on a new socket.
-    if (waiting === null) return this.#end(socket, "restart");
-    return this.#messageOfWaiting(socket, waiting, data);
+    if (session === null) return this.#end(socket, "restart");
+    return this.#read(socket, session, data);
   }
 
   /** Tells a client that its frame was refused. */
@@ -63,33 +57,7 @@ export class FrameIntake<Socket extends object> {
     return null;
   }
 
-  #messageOfWaiting(
-    socket: Socket,
-    before: WaitingSession,
-    data: string | ArrayBuffer,
-  ): TokenRequest | null {
-    const record = { ...before, frames: before.frames + 1 };
-    this.#parts.sessions.saveWaiting(socket, record);
-    if (record.frames > UNAUTHENTICATED_FRAMES_MAX) return this.#end(socket, "tooManyFrames");
-    const speaks = this.#parts.sessions.dialectOf(socket);
-    const intent = speaks.read(data);
-    if (!intent.ok && intent.error === "invalid_token") return this.#end(socket, "unauthorized");
-    if (!intent.ok || intent.value.kind !== "authenticate") {
-      const bad = record.bad + 1;
-      this.#parts.sessions.saveWaiting(socket, { ...record, bad });
-      const code = intent.ok ? "not_authenticated" : intent.error;
-      this.#parts.sockets.send(socket, speaks.refused(code));
-      return bad >= BAD_FRAMES_MAX ? this.#end(socket, "protocolError") : null;
-    }
-    const { token, resume: asked } = intent.value;
-    const { id, batch, signals = false, dialect } = record;
-    // A position in the frame wins over one in the query.
-    const resume = asked.epoch === undefined && asked.seq === undefined ? record.resume : asked;
-    const options = { id, batch, signals, resume, ...(dialect === undefined ? {} : { dialect }) };
-    return { kind: "auth", token, options };
-  }
-
-  #messageOfOpen(
+  #read(
     socket: Socket,
     session: LiveSession,
     data: string | ArrayBuffer,
@@ -101,8 +69,8 @@ export class FrameIntake<Socket extends object> {
     const { window, allowed } = countFrame(session.frameWindow, now, sentQuarters, limits);
     session.frameWindow = window;
     // The Worker's acknowledgements follow from what was sent, and come as fast as the client reads.
-    const isOurs = session.record.transport !== undefined;
-    if (!allowed && !isOurs) return this.#end(socket, "tooManyFrames");
+    const { isClientSilent } = factsOf(session.record.transport);
+    if (!allowed && !isClientSilent) return this.#end(socket, "tooManyFrames");
     session.credit.signOfLife();
     const intent = session.dialect.read(data);
     if (!intent.ok && intent.error === "invalid_token") {
@@ -118,7 +86,7 @@ export class FrameIntake<Socket extends object> {
       case "authenticate":
         return this.refuse(socket, session, "already_authenticated");
       case "renew":
-        return { kind: "reauth", token: intent.value.token };
+        return { kind: "renew", token: intent.value.token };
       case "acknowledge": {
         const { number, reply = null } = intent.value;
         if (number !== null) this.#acknowledge(socket, session, number + session.base);
@@ -136,8 +104,8 @@ export class FrameIntake<Socket extends object> {
   #acknowledge(socket: Socket, session: LiveSession, seq: number): null {
     const sent = session.sentBefore(this.#parts.store.extent().head + 1, this.#parts.store);
     // After a wake `sent` is too low when the journal has trimmed that event. The Worker can be believed.
-    const isOurs = session.record.transport !== undefined;
-    if (seq > sent && !isOurs) return this.refuse(socket, session, "invalid_ack");
+    const { isAcknowledgedByWorker } = factsOf(session.record.transport);
+    if (seq > sent && !isAcknowledgedByWorker) return this.refuse(socket, session, "invalid_ack");
     this.#parts.delivery.acknowledged(socket, session, seq, sent);
     return null;
   }

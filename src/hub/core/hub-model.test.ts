@@ -6,12 +6,15 @@ import {
   type ClientPosition,
   type ClientSide,
   GUILD_CLIENT,
+  hearCarried,
   type Heard,
+  SOCKET_IO_CLIENT,
 } from "../../testing/client-side.ts";
 import type { MemorySocket } from "../../testing/memory-platform.ts";
 import { OPCODE_CLIENT } from "../../testing/opcode-dialect.ts";
 import { KIND } from "../../testing/virtual-guild.ts";
 import { VirtualHub } from "../../testing/virtual-hub.ts";
+import { factsOf, type Transport } from "./transport.ts";
 
 const CLIENTS = 8;
 const ROLES = ["r0", "r1"] as const;
@@ -104,8 +107,11 @@ class Model {
   readonly #revokedAt = new Map<string, number>();
   #signals = 0;
 
-  constructor(side: ClientSide) {
+  readonly #transport: Transport | undefined;
+
+  constructor(side: ClientSide, transport: Transport | undefined) {
     this.#side = side;
+    this.#transport = transport;
     this.bench = new VirtualHub({ ...KIND, dialects: [side.dialect] });
   }
 
@@ -180,6 +186,7 @@ class Model {
       signals: one.signals,
       iat,
       exp: iat + 1_000_000,
+      transport: this.#transport,
       ...one.position,
     });
     // Only a revoked token is refused in this model.
@@ -202,7 +209,7 @@ class Model {
     if (one === undefined || one.socket === null) return;
     if (one.manner === "acks") {
       const numbers = one.socket.sent
-        .flatMap((text) => this.#side.hear(text))
+        .flatMap((text) => this.#hear(text))
         .flatMap((heard) => (heard.what === "event" ? [heard.number] : []));
       const number = numbers[Math.ceil(numbers.length * share) - 1];
       if (number !== undefined) this.#say(one.socket, this.#side.say.acknowledge(number));
@@ -212,11 +219,16 @@ class Model {
       one.socket.pingAt = this.bench.now;
       await this.bench.pass(5_000);
     }
-    // A refused frame is a sign of life as well, but more than two of them close the socket.
+    // Any frame is a sign of life, but too many of them close the socket.
     if (one.manner === "silent" && share === 1) {
       await this.bench.pass(1_000);
-      this.#say(one.socket, this.#side.say.authenticate("t"));
+      this.#say(one.socket, this.#side.say.subscribe([]));
     }
+  }
+
+  #hear(text: string): readonly Heard[] {
+    const { isCarried } = factsOf(this.#transport);
+    return isCarried ? hearCarried(this.#side, text) : this.#side.hear(text);
   }
 
   #say(socket: MemorySocket, text: string): void {
@@ -242,7 +254,7 @@ class Model {
     await this.bench.time.quiet();
     // Otherwise it was one frame too many, and the client connects again without a position.
     if (one.socket.closedWith === null) {
-      const last = this.#side.hear(one.socket.sent.at(-1) ?? "{}").at(-1);
+      const last = this.#hear(one.socket.sent.at(-1) ?? "").at(-1);
       expect(last).toMatchObject({ what: "renewed" });
     } else {
       expect(this.#closedAs(one.socket)).toBe("tooManyFrames");
@@ -266,7 +278,7 @@ class Model {
     const { socket } = one;
     if (socket === null) return;
     for (const text of socket.sent.slice(one.taken)) {
-      for (const heard of this.#side.hear(text)) this.#takeOne(one, heard);
+      for (const heard of this.#hear(text)) this.#takeOne(one, heard);
     }
     one.taken = socket.sent.length;
     if (socket.closedWith !== null) {
@@ -369,14 +381,19 @@ class Model {
   }
 }
 
-test.each([GUILD_CLIENT, OPCODE_CLIENT])(
-  "what a client has seen is always a prefix of what it may see, whatever happens: $dialect.name",
-  async (side) => {
+test.each([
+  [GUILD_CLIENT.dialect.name, "its own", GUILD_CLIENT, undefined],
+  [OPCODE_CLIENT.dialect.name, "its own", OPCODE_CLIENT, undefined],
+  [OPCODE_CLIENT.dialect.name, "carried", OPCODE_CLIENT, "pre-auth"],
+  [SOCKET_IO_CLIENT.dialect.name, "carried", SOCKET_IO_CLIENT, "socket-io"],
+] as const)(
+  "what a client has seen is always a prefix of what it may see, whatever happens: %s on %s sockets",
+  async (_, __, side, transport) => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(STEP, { minLength: 20, maxLength: 150, size: "max" }),
         async (steps) => {
-          await new Model(side).run(steps);
+          await new Model(side, transport).run(steps);
         },
       ),
       { numRuns: Number(process.env["MODEL_RUNS"] ?? 200) },

@@ -1,7 +1,9 @@
 import type { Presence } from "../../protocol/frames.ts";
+import { carried } from "./carried.ts";
 import type { Dialect } from "./dialect.ts";
 import type { JournalBounds } from "./journal.ts";
 import type { StreamLimits } from "./stream-limits.ts";
+import { factsOf, type Transport } from "./transport.ts";
 
 /** A kind of hub, as far as serving its stream needs it. */
 export type StreamKind = {
@@ -14,8 +16,20 @@ export type StreamKind = {
   readonly presencePayload: (hub: string, presence: Presence) => string;
 };
 
-/** A dialect of a kind; null: the kind does not speak it. @param name undefined: the first one */
-export function dialectOf({ dialects }: StreamKind, name: string | undefined): Dialect | null {
-  if (name === undefined) return dialects[0];
-  return dialects.find((one) => one.name === name) ?? null;
+/** How a connection is served. */
+export type Spoken = {
+  /** Name of its dialect; absent: the first one of its kind. */
+  readonly dialect?: string | undefined;
+  /** Absent: the client's own socket. */
+  readonly transport?: Transport | undefined;
+};
+
+/** The dialect of a connection; null: the kind does not speak it. */
+export function dialectOf(
+  { dialects }: StreamKind,
+  { dialect: name, transport }: Spoken,
+): Dialect | null {
+  const found = name === undefined ? dialects[0] : dialects.find((one) => one.name === name);
+  if (found === undefined) return null;
+  return factsOf(transport).isCarried ? carried(found) : found;
 }

@@ -7,6 +7,7 @@ import type { JournalBefore } from "./journal-pages.ts";
 import type { Entry } from "./journal.ts";
 import type { StreamLimits } from "./stream-limits.ts";
 import type { OpenSession } from "./session.ts";
+import { factsOf } from "./transport.ts";
 
 /** How many journal rows one look back reads at a time. */
 const LOOK_BACK_PAGE = 200;
@@ -46,7 +47,7 @@ export class LiveSession implements Numbering {
     this.dialect = serving.dialect;
     this.credit = new Credit(serving.limits);
     // The Worker acknowledges for this client, so the window applies from the start, and after a wake.
-    if (record.transport !== undefined) this.credit.acknowledge(0, 0);
+    if (factsOf(record.transport).isAcknowledgedByWorker) this.credit.acknowledge(0, 0);
     this.grants = grantsIn(record);
     this.expiresAtMs = record.exp * 1000;
     this.lastSent = record.lagging === undefined ? null : record.from;

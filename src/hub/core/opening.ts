@@ -1,6 +1,5 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Presence } from "../../protocol/frames.ts";
-import { ACCEPTS_PER_SECOND, UNAUTHENTICATED_ACCEPTS_PER_SECOND } from "../../protocol/limits.ts";
 import type { Audience } from "../publisher.ts";
 import { retryWindowMs } from "./accept-rate.ts";
 import type { Deadlines } from "./deadlines.ts";
@@ -80,7 +79,7 @@ export class Opening<Socket extends object> {
   ): void {
     const { kind, hub, clock, presence } = this.#ports;
     const { limits } = kind;
-    const dialect = dialectOf(kind, options.dialect) ?? kind.dialects[0];
+    const dialect = dialectOf(kind, options) ?? kind.dialects[0];
     if (!this.hasRoom()) {
       this.#parts.delivery.end(socket, "overloaded", dialect);
       return;
@@ -99,10 +98,6 @@ export class Opening<Socket extends object> {
       decision.kind === "snapshot" ? snapshot((audience) => session.mayRead(audience)) : null;
     const base = baseOf(dialect, options, whole);
     if (base !== 0) session.record = { ...session.record, base };
-    const acceptsPerSecond =
-      this.#parts.sessions.waiting(socket) !== null
-        ? UNAUTHENTICATED_ACCEPTS_PER_SECOND
-        : ACCEPTS_PER_SECOND;
     const isNewUser = this.#parts.sessions.ofUser(identity.sub).size === 0;
     const own = this.#parts.sessions.add(socket, session);
     if (own.length > limits.socketsPerUser && own[0] !== undefined) {
@@ -117,10 +112,10 @@ export class Opening<Socket extends object> {
       epoch,
       head: Math.max(head, whole?.seq ?? 0),
       base,
+      resumes: decision.kind === "resume",
       limits,
       retryWindowMs: retryWindowMs(
         Math.max(this.#parts.sessions.openCount, this.#ports.plannedSockets()),
-        acceptsPerSecond,
       ),
     };
     this.#parts.delivery.send(socket, session, dialect.opened(at));

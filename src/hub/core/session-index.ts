@@ -1,6 +1,5 @@
 import type { Audience } from "../publisher.ts";
 import type { LiveSession } from "./live-session.ts";
-import type { WaitingSession } from "./session.ts";
 
 /** Some sessions of a hub: one connection, those with a grant, or all; perhaps without one connection. */
 export type Selector =
@@ -23,8 +22,6 @@ export class SessionIndex<Socket extends object> {
   readonly #byUser = new Map<string, Sessions<Socket>>();
   readonly #byGrant = new Map<string, Sessions<Socket>>();
   readonly #byId = new Map<string, readonly [Socket, LiveSession]>();
-  readonly #waitingBy = new Map<string, number>();
-  #waiting = 0;
   #unbatched = 0;
   #signals = 0;
 
@@ -38,27 +35,9 @@ export class SessionIndex<Socket extends object> {
     return this.#signals;
   }
 
-  /** Sockets that wait for their `auth` frame. */
-  get waiting(): number {
-    return this.#waiting;
-  }
-
   /** The open sessions of each user. */
   get users(): ReadonlyMap<string, ReadonlyMap<Socket, LiveSession>> {
     return this.#byUser;
-  }
-
-  /** Waiting sockets from this address. */
-  waitingFrom(address: string): number {
-    return this.#waitingBy.get(address) ?? 0;
-  }
-
-  countWaiting({ address }: WaitingSession, by: 1 | -1): void {
-    this.#waiting += by;
-    if (address === undefined) return;
-    const count = this.waitingFrom(address) + by;
-    if (count === 0) this.#waitingBy.delete(address);
-    else this.#waitingBy.set(address, count);
   }
 
   add(socket: Socket, session: LiveSession): void {

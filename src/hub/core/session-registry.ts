@@ -3,7 +3,7 @@ import type { HubStore } from "./journal.ts";
 import { dialectOf, type StreamKind } from "./kind.ts";
 import { LiveSession } from "./live-session.ts";
 import { type Selector, SessionIndex } from "./session-index.ts";
-import type { HubSockets, OpenSession, WaitingSession } from "./session.ts";
+import type { HubSockets, OpenSession } from "./session.ts";
 import type { Audience } from "../publisher.ts";
 
 /**
@@ -15,7 +15,6 @@ export class SessionRegistry<Socket extends object> {
   readonly #store: HubStore;
   readonly #kind: StreamKind;
   readonly #live = new WeakMap<Socket, LiveSession>();
-  readonly #waiting = new WeakMap<Socket, WaitingSession>();
   #index: SessionIndex<Socket> | null = null;
 
   constructor(sockets: HubSockets<Socket>, store: HubStore, kind: StreamKind) {
@@ -74,41 +73,18 @@ export class SessionRegistry<Socket extends object> {
     return this.#indexed().selected(to);
   }
 
-  /** Whether a connection with this id waits for its `auth` frame. */
-  hasWaiting(connectionId: string): boolean {
-    for (const socket of this.#sockets.all()) {
-      if (this.waiting(socket)?.id === connectionId) return true;
-    }
-    return false;
-  }
-
   /** All open sessions of one user. */
   ofUser(sub: string): ReadonlyMap<Socket, LiveSession> {
     return this.#indexed().users.get(sub) ?? new Map<Socket, LiveSession>();
-  }
-
-  /** Sockets that wait for their `auth` frame. */
-  get waitingCount(): number {
-    return this.#indexed().waiting;
-  }
-
-  /** Waiting sockets from this address. */
-  waitingFrom(address: string): number {
-    return this.#indexed().waitingFrom(address);
   }
 
   /** The session of a socket that has authenticated, or null. */
   live(socket: Socket): LiveSession | null {
     const known = this.#live.get(socket);
     if (known !== undefined) return known;
-    if (this.#waiting.has(socket)) return null;
     const record = this.#sockets.load(socket);
-    const dialect = record === null ? null : dialectOf(this.#kind, record.dialect);
+    const dialect = record === null ? null : dialectOf(this.#kind, record);
     if (record === null || dialect === null) return null;
-    if (record.state === "waiting") {
-      this.#waiting.set(socket, record);
-      return null;
-    }
     const { limits } = this.#kind;
     const session = new LiveSession(record, this.#store.readFilter(record.id), { dialect, limits });
     this.#live.set(socket, session);
@@ -118,10 +94,10 @@ export class SessionRegistry<Socket extends object> {
   /** The session of a socket whose close is handled, also if that close has woken the object. */
   leaving(socket: Socket): LiveSession | null {
     const known = this.live(socket);
-    if (known !== null || this.#waiting.has(socket)) return known;
+    if (known !== null) return known;
     const record = this.#sockets.loadClosing(socket);
-    const dialect = record === null ? null : dialectOf(this.#kind, record.dialect);
-    if (record?.state !== "open" || dialect === null) return null;
+    const dialect = record === null ? null : dialectOf(this.#kind, record);
+    if (record === null || dialect === null) return null;
     return new LiveSession(record, null, { dialect, limits: this.#kind.limits });
   }
 
@@ -129,21 +105,9 @@ export class SessionRegistry<Socket extends object> {
   dialectOf(socket: Socket): Dialect {
     const known = this.#live.get(socket);
     if (known !== undefined) return known.dialect;
-    const record = this.#waiting.get(socket) ?? this.#sockets.load(socket);
-    return dialectOf(this.#kind, record?.dialect) ?? this.#kind.dialects[0];
-  }
-
-  /** The record of a socket that has not authenticated, or null. */
-  waiting(socket: Socket): WaitingSession | null {
-    return this.live(socket) === null ? (this.#waiting.get(socket) ?? null) : null;
-  }
-
-  /** Adds a waiting socket, or changes its record. */
-  saveWaiting(socket: Socket, record: WaitingSession): void {
-    const index = this.#indexed();
-    if (!this.#waiting.has(socket)) index.countWaiting(record, 1);
-    this.#waiting.set(socket, record);
-    this.#sockets.save(socket, record);
+    const record = this.#sockets.load(socket);
+    const dialect = record === null ? null : dialectOf(this.#kind, record);
+    return dialect ?? this.#kind.dialects[0];
   }
 
   /**
@@ -152,7 +116,6 @@ export class SessionRegistry<Socket extends object> {
    */
   add(socket: Socket, session: LiveSession): Socket[] {
     const index = this.#indexed();
-    this.#forgetWaiting(socket);
     this.#live.set(socket, session);
     index.add(socket, session);
     return [...this.ofUser(session.record.sub)]
@@ -190,10 +153,6 @@ export class SessionRegistry<Socket extends object> {
   /** Forgets a socket. Idempotent. */
   remove(socket: Socket): void {
     const index = this.#indexed();
-    if (this.waiting(socket) !== null) {
-      this.#forgetWaiting(socket);
-      return;
-    }
     const session = this.live(socket);
     if (session === null) return;
     session.ended = true;
@@ -201,20 +160,12 @@ export class SessionRegistry<Socket extends object> {
     this.#store.writeFilter(session.record.id, null);
   }
 
-  #forgetWaiting(socket: Socket): void {
-    const record = this.#waiting.get(socket);
-    if (record !== undefined) this.#indexed().countWaiting(record, -1);
-    this.#waiting.delete(socket);
-  }
-
   #indexed(): SessionIndex<Socket> {
     if (this.#index !== null) return this.#index;
     const index = new SessionIndex<Socket>();
     for (const socket of this.#sockets.all()) {
       const session = this.live(socket);
-      const waiting = this.#waiting.get(socket);
       if (session !== null) index.add(socket, session);
-      else if (waiting !== undefined) index.countWaiting(waiting, 1);
     }
     this.#index = index;
     return index;

@@ -1,12 +1,10 @@
 import { describe, expect, test } from "vitest";
 import {
-  AUTHENTICATION_DEADLINE_MS,
   CLIENT_FRAMES_PER_WINDOW,
   EXPIRY_WARNING_MS,
   PRESENCE_DEBOUNCE_MS,
   PRESENCE_USERS_MAX,
   SIGNAL_MAX_BYTES,
-  UNAUTHENTICATED_FRAMES_MAX,
 } from "../../protocol/limits.ts";
 import type { MemorySocket } from "../../testing/memory-platform.ts";
 import { VirtualHub } from "../../testing/virtual-hub.ts";
@@ -86,8 +84,6 @@ describe("HUB-15 presence", () => {
     expect(await changes()).toBe(1);
     bench.drop(ended);
     expect(await changes()).toBe(0);
-    bench.drop(bench.wait());
-    expect(await changes()).toBe(0);
   });
 
   /** The newest presence once so many more users have connected. */
@@ -129,15 +125,16 @@ describe("HUB-15 presence", () => {
 describe("a socket that is gone", () => {
   test("counts as closed only if its session was open until then", () => {
     const bench = new VirtualHub();
-    const [open, ended, waiting] = [bench.connect(), bench.connect(), bench.wait()];
+    // The hub has accepted a third one, and opens no session on it.
+    const [open, ended, other] = [bench.connect(), bench.connect(), bench.hub.accept()];
     bench.server.end(ended, "restart");
-    expect([open, ended, waiting].map((socket) => bench.server.closed(socket, 1006))).toEqual([
+    expect([open, ended, other].map((socket) => bench.server.closed(socket, 1006))).toEqual([
       true,
       false,
       false,
     ]);
     expect(bench.server.closed(open, 1006)).toBe(false);
-    expect([bench.server.sessions.openCount, bench.server.sessions.waitingCount]).toEqual([0, 0]);
+    expect(bench.server.sessions.openCount).toBe(0);
   });
 
   test("is not listed any more, and its subscription is forgotten", () => {
@@ -146,7 +143,6 @@ describe("a socket that is gone", () => {
     bench.server.message(socket, json({ type: "subscribe", channelIds: [CHANNEL] }));
     const id = bench.server.sessions.live(socket)?.record.id ?? "";
     expect(bench.store.readFilter(id)).toEqual([CHANNEL]);
-    bench.wait();
     expect([...bench.server.sessions.open()].map(([one]) => one)).toEqual([socket]);
     bench.server.end(socket, "restart");
     expect([...bench.server.sessions.open()]).toEqual([]);
@@ -179,103 +175,39 @@ describe("a socket that is gone", () => {
   });
 });
 
-describe("HUB-7 a socket that waits", () => {
-  test("keeps its options through an eviction", async () => {
+describe("HUB-6 a socket whose record cannot be read", () => {
+  test.each([
+    ["of an unknown version", { v: 2, state: "open" }],
+    ["of a socket that waits, from the version before", { v: 1, state: "waiting", id: "w" }],
+    ["that is missing", null],
+  ])("%s is closed at its first frame, and comes back", async (_, record) => {
     const bench = new VirtualHub();
-    const socket = bench.wait();
-    bench.server.wait(socket, {
-      id: "w",
-      batch: true,
-      signals: true,
-      resume: { epoch: "e", seq: 7 },
-    });
-    bench.connect();
+    const socket = bench.connect();
+    socket.serializeAttachment(record);
     await bench.evict();
-    expect(bench.server.sessions.hasWaiting("w")).toBe(true);
-    expect(bench.server.sessions.hasWaiting("v")).toBe(false);
-    expect(bench.server.isWaiting(socket)).toBe(true);
-    expect(bench.server.sessions.waitingCount).toBe(1);
-    const request = bench.server.message(socket, json({ type: "auth", token: "t" }));
-    expect(request).toEqual({
-      kind: "auth",
-      token: "t",
-      options: { id: "w", batch: true, signals: true, resume: { epoch: "e", seq: 7 } },
-    });
-    const named = bench.server.message(socket, json({ type: "auth", token: "t", epoch: "f" }));
-    expect(named).toMatchObject({ options: { resume: { epoch: "f", seq: undefined } } });
-    const placed = bench.server.message(socket, json({ type: "auth", token: "t", seq: 3 }));
-    expect(placed).toMatchObject({ options: { resume: { epoch: undefined, seq: 3 } } });
-    const plain = bench.server.message(bench.wait(), json({ type: "auth", token: "t" }));
-    expect(plain).toMatchObject({ options: { batch: false, signals: false, resume: {} } });
-  });
-
-  test("has nothing to renew", () => {
-    const bench = new VirtualHub();
-    const socket = bench.wait();
-    bench.server.renew(socket, { sub: "alice", grants: [], exp: 9_999_999_999 });
-    expect([socket.sent, socket.closed]).toEqual([[], null]);
-    expect(bench.server.isWaiting(socket)).toBe(true);
-  });
-
-  test("has its own deadline", async () => {
-    const bench = new VirtualHub();
-    const first = bench.wait();
-    await bench.pass(1_000);
-    const second = bench.wait();
-    await bench.pass(AUTHENTICATION_DEADLINE_MS - 1_000);
-    expect([first.closed, second.closed]).toEqual(["authenticationTimeout", null]);
-    await bench.pass(999);
-    expect(second.closed).toBeNull();
-    await bench.pass(1);
-    expect(second.closed).toBe("authenticationTimeout");
-  });
-
-  test("stops waiting when it has authenticated", async () => {
-    const bench = new VirtualHub();
-    const socket = bench.wait();
-    const options = { id: "w", batch: false, resume: {} };
-    const exp = Math.floor(bench.now / 1000) + 3_600;
-    bench.server.open(socket, { sub: "alice", grants: [], exp }, options, () => ({
-      seq: 0,
-      state: { rooms: [] },
-    }));
-    expect([bench.server.sessions.waitingCount, bench.server.sessions.openCount]).toEqual([0, 1]);
-    expect(bench.server.isWaiting(socket)).toBe(false);
-    await bench.pass(AUTHENTICATION_DEADLINE_MS * 2);
-    expect(socket.closed).toBeNull();
-  });
-
-  test("has its frames, and its bad frames, counted through evictions", async () => {
-    const bench = new VirtualHub();
-    const [busy, bad] = [bench.wait(), bench.wait()];
-    for (let i = 0; i < UNAUTHENTICATED_FRAMES_MAX; i += 1) {
-      bench.server.message(busy, json({ type: "auth", token: "t" }));
-      bench.server.message(bad, "{");
-      await bench.evict();
-    }
-    bench.server.message(busy, json({ type: "auth", token: "t" }));
-    expect([busy.closed, bad.closed]).toEqual(["tooManyFrames", "protocolError"]);
-    expect(bad.sent.map((text) => JSON.parse(text) as unknown)).toMatchObject(
-      Array.from({ length: 3 }, () => ({ v: 1, type: "error", code: "not_json" })),
-    );
-  });
-
-  test("with a record of an unknown version is closed, and has to reconnect", async () => {
-    const bench = new VirtualHub();
-    const socket = bench.wait();
-    socket.serializeAttachment({ v: 2, state: "open" });
-    await bench.evict();
+    expect(bench.server.sessions.openCount).toBe(0);
+    const before = socket.sent.length;
+    bench.publish();
+    expect(socket.sent).toHaveLength(before);
     bench.server.message(socket, json({ type: "ack", seq: 0 }));
     expect(socket.closed).toBe("restart");
-    expect(parseSessionRecord({ v: 2, state: "open" })).toBeNull();
+    expect(parseSessionRecord(record)).toBeNull();
   });
 
-  test("is closed when its token cannot be checked, while an open one keeps its token", () => {
+  test("has nothing to renew, and nothing to refuse", () => {
     const bench = new VirtualHub();
-    const [waiting, open] = [bench.wait(), bench.connect()];
-    bench.server.tokenRefused(waiting, "overloaded");
+    const socket = bench.hub.accept();
+    bench.server.renew(socket, { sub: "alice", grants: [], exp: 9_999_999_999 });
+    expect([socket.sent, socket.closed]).toEqual([[], null]);
+  });
+});
+
+describe("HUB-7 a newer token that cannot be checked", () => {
+  test("changes nothing: the client keeps the one that it has", () => {
+    const bench = new VirtualHub();
+    const open = bench.connect();
     bench.server.tokenRefused(open, "overloaded");
-    expect([waiting.closed, open.closed]).toEqual(["overloaded", null]);
+    expect(open.closed).toBeNull();
     expect(open.last()).toMatchObject({ code: "token_not_checked" });
   });
 });
@@ -287,13 +219,9 @@ describe("HUB-7 deadlines", () => {
     const seconds = start / 1000;
     const later = bench.connect({ sub: "a", exp: seconds + 1_000 });
     expect(bench.store.readTask(DEADLINES_TASK)).toBe(start + 1_000_000 - EXPIRY_WARNING_MS);
-    bench.wait();
-    expect(bench.store.readTask(DEADLINES_TASK)).toBe(start + AUTHENTICATION_DEADLINE_MS);
     const sooner = bench.connect({ sub: "b", exp: seconds + 500 });
-    expect(bench.store.readTask(DEADLINES_TASK)).toBe(start + AUTHENTICATION_DEADLINE_MS);
-    await bench.pass(AUTHENTICATION_DEADLINE_MS);
     expect(bench.store.readTask(DEADLINES_TASK)).toBe(start + 500_000 - EXPIRY_WARNING_MS);
-    await bench.pass(500_000 - EXPIRY_WARNING_MS - AUTHENTICATION_DEADLINE_MS);
+    await bench.pass(500_000 - EXPIRY_WARNING_MS);
     expect(sooner.last()).toMatchObject({ type: "auth.expiring" });
     expect(bench.store.readTask(DEADLINES_TASK)).toBe(start + 500_000);
     await bench.pass(EXPIRY_WARNING_MS);
@@ -302,7 +230,7 @@ describe("HUB-7 deadlines", () => {
     bench.drop(later);
     await bench.pass(1_000_000);
     expect(bench.store.readTask(DEADLINES_TASK)).toBeNull();
-    expect(bench.ended).toEqual(["authenticationTimeout", "unauthorized"]);
+    expect(bench.ended).toEqual(["unauthorized"]);
   });
 
   test("cause only one warning, also after an eviction", async () => {
@@ -382,7 +310,6 @@ describe("`sendAway`", () => {
   test("closes so many sockets with a code to resume, and the others later", () => {
     const bench = new VirtualHub();
     const sockets = Array.from({ length: 5 }, (_, i) => bench.connect({ sub: `u${i}` }));
-    const waiting = bench.wait();
     bench.server.sendAway(2);
     expect(sockets.filter((socket) => socket.closed === "restart")).toHaveLength(2);
     bench.server.sendAway(2);
@@ -390,7 +317,7 @@ describe("`sendAway`", () => {
     bench.server.sendAway(0);
     expect(sockets[4]?.closed).toBeNull();
     bench.server.sendAway(Number.POSITIVE_INFINITY);
-    expect([sockets[4]?.closed, waiting.closed]).toEqual(["restart", "restart"]);
+    expect(sockets[4]?.closed).toBe("restart");
     expect(bench.server.sessions.openCount).toBe(0);
   });
 });

@@ -1,14 +1,8 @@
 import type { CloseName } from "../../protocol/close-codes.ts";
 import type { RevocationTarget } from "../../protocol/hub-report.ts";
-import {
-  ACCEPTS_BURST,
-  ACCEPTS_PER_SECOND,
-  AUTHENTICATION_DEADLINE_MS,
-  UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
-  UNAUTHENTICATED_SOCKETS_PER_HUB,
-} from "../../protocol/limits.ts";
+import { ACCEPTS_BURST, ACCEPTS_PER_SECOND } from "../../protocol/limits.ts";
 import type { Signal } from "../publisher.ts";
-import { AcceptRate, AnonymousAcceptRate } from "./accept-rate.ts";
+import { AcceptRate } from "./accept-rate.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Direct } from "./direct.ts";
 import type { After } from "./batch-window.ts";
@@ -21,7 +15,7 @@ import {
 } from "./frame-intake.ts";
 import type { Entry, HubStore } from "./journal.ts";
 import type { LiveSession } from "./live-session.ts";
-import { dialectOf } from "./kind.ts";
+import { dialectOf, type Spoken } from "./kind.ts";
 import { Opening, type OpeningPorts, type SnapshotSource } from "./opening.ts";
 import type { ResumeDecision } from "./resume.ts";
 import { SessionRegistry } from "./session-registry.ts";
@@ -57,7 +51,6 @@ export class StreamServer<Socket extends object> {
   /** Reaches some sessions outside of the sequence of events. */
   readonly direct: Direct<Socket>;
   readonly #accepts = new AcceptRate(ACCEPTS_BURST, ACCEPTS_PER_SECOND);
-  readonly #anonymousAccepts = new AnonymousAcceptRate();
 
   constructor(ports: StreamPorts<Socket>) {
     const { store, sockets, clock, after, onEnd, kind } = ports;
@@ -119,56 +112,14 @@ export class StreamServer<Socket extends object> {
     this.#accepts.giveBack();
   }
 
-  /**
-   * Whether one more socket may connect and wait for its `auth` frame. Each yes counts as one. Waiting sockets
-   * have places and a rate of their own, so that they do not use up those of clients with a ticket, and no
-   * address can use up all of them (hub.md, pre-auth).
-   * @param address of the client; undefined: a Worker of an older version does not send it
-   */
-  acceptsToWait(address: string | undefined): boolean {
-    if (!this.hasPlaceToWait(address)) return false;
-    return this.#anonymousAccepts.take(address, this.#ports.clock());
-  }
-
-  /** Whether one more socket of this address may wait for its `auth` frame. */
-  hasPlaceToWait(address: string | undefined): boolean {
-    const waiting = this.#sessions;
-    return (
-      waiting.waitingCount < UNAUTHENTICATED_SOCKETS_PER_HUB &&
-      (address === undefined || waiting.waitingFrom(address) < UNAUTHENTICATED_SOCKETS_PER_ADDRESS)
-    );
-  }
-
-  /** Whether hubs of this kind speak a dialect. @param name undefined: the first one */
-  speaks(name: string | undefined): boolean {
-    return dialectOf(this.#ports.kind, name) !== null;
+  /** Whether hubs of this kind speak a dialect. */
+  speaks(spoken: Spoken): boolean {
+    return dialectOf(this.#ports.kind, spoken) !== null;
   }
 
   /** Whether one more session fits. */
   hasRoom(): boolean {
     return this.#opening.hasRoom();
-  }
-
-  /** Adds a socket that must authenticate by its first frame (rooms.md §2). */
-  wait(socket: Socket, options: ConnectionOptions, address?: string): void {
-    const deadline = this.#ports.clock() + AUTHENTICATION_DEADLINE_MS;
-    const { id, batch, signals, dialect, resume } = options;
-    this.#sessions.saveWaiting(socket, {
-      v: 1,
-      state: "waiting",
-      id,
-      deadline,
-      frames: 0,
-      bad: 0,
-      batch,
-      ...(signals === true ? { signals } : {}),
-      ...(dialect === undefined ? {} : { dialect }),
-      ...(address === undefined ? {} : { address }),
-      resume,
-    });
-    this.#deadlines.watchWaiting(deadline);
-    const hello = this.#sessions.dialectOf(socket).hello?.();
-    if (hello !== undefined) this.#ports.sockets.send(socket, hello);
   }
 
   /** How a connection with these options would start now. */
@@ -191,7 +142,7 @@ export class StreamServer<Socket extends object> {
 
   /**
    * Takes one frame of a client (HUB-9).
-   * @returns a token to verify before {@link open} or {@link renew}, something for an extension, or null
+   * @returns a token to verify before {@link renew}, something for an extension, or null
    */
   message(socket: Socket, data: string | ArrayBuffer): TokenRequest | Said | null {
     return this.#frames.take(socket, data);
@@ -223,8 +174,8 @@ export class StreamServer<Socket extends object> {
   }
 
   /**
-   * Answers a token that was refused. An open socket keeps its present token when the new one is invalid, and is
-   * closed when the new one does not include the guild.
+   * Answers a newer token that was refused. The socket keeps its present token when the new one is invalid, and is
+   * closed when the new one does not allow this hub.
    */
   tokenRefused(
     socket: Socket,
@@ -234,13 +185,6 @@ export class StreamServer<Socket extends object> {
     if (session === null || why === "forbidden") this.#delivery.end(socket, why);
     else if (why === "unauthorized") this.#frames.refuse(socket, session, "invalid_token");
     else this.#frames.refuse(socket, session, "token_not_checked");
-  }
-
-  /** Answers an `auth` frame of a socket that another frame has authenticated meanwhile. */
-  authenticatedAlready(socket: Socket): void {
-    const session = this.#sessions.live(socket);
-    if (session === null || session.ended) return;
-    this.#frames.refuse(socket, session, "already_authenticated");
   }
 
   /** Closes the sockets that a revocation concerns. @returns how many (HUB-14) */
@@ -282,11 +226,6 @@ export class StreamServer<Socket extends object> {
   startOver(): void {
     this.sendAway(Number.POSITIVE_INFINITY);
     this.#delivery.forget();
-  }
-
-  /** Whether the socket has not authenticated yet. */
-  isWaiting(socket: Socket): boolean {
-    return this.#sessions.waiting(socket) !== null;
   }
 
   /** A socket is gone. @param code of the close. @returns whether we had not closed it ourselves */

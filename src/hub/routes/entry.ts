@@ -1,27 +1,23 @@
 import type { Context } from "hono";
 import { guildFor } from "../../platform/auth/principal.ts";
 import { authenticateByToken } from "../../platform/auth/require-auth.ts";
-import { clientNetwork } from "../../platform/client-network.ts";
 import { systemClock } from "../../platform/clock.ts";
 import type { AppEnv } from "../../platform/http/app-env.ts";
 import { refuse } from "../../platform/http/areas.ts";
 import { problem, type ProblemAnswer } from "../../platform/http/problem.ts";
-import { log } from "../../platform/log.ts";
-import { hubEnv, relayName } from "../env.ts";
+import type { SessionIdentity } from "../core/session.ts";
+import { handOver } from "../edge/hand-over.ts";
+import { hubEnv } from "../env.ts";
 import { guildConfigOf } from "../guild-config.ts";
 import { GUILD_HUBS } from "../guild-kind.ts";
-import {
-  HANDOVER_HEADER,
-  identityOf,
-  writeHandover,
-  type Handover,
-  type NoIdentity,
-} from "../handover.ts";
-import { askPlacementAgain, placeOf } from "../placement-cache.ts";
+import { identityOf, type Handover, type NoIdentity } from "../handover.ts";
+import { placeOf } from "../placement-cache.ts";
 import { openTicket } from "../ticket.ts";
 
-/** The client of a request, and the object that serves it. No identity: the socket's first frame brings it. */
-export type Entry = Pick<Handover, "hub" | "identity" | "address" | "ticket" | "relay">;
+/** The client of a request, and the object that serves it. */
+export type Entry = Pick<Handover, "hub" | "ticket" | "relay"> & {
+  readonly identity: SessionIdentity;
+};
 
 /** Refuses a page whose origin is not in `WEB_ORIGIN`. A client without `Origin` is no page (rooms.md §2). */
 export function refuseOrigin(c: Context<AppEnv>): Response | null {
@@ -36,10 +32,10 @@ export function refuseOrigin(c: Context<AppEnv>): Response | null {
 
 /**
  * Authenticates a client by ticket or by token. A bad ticket does not fall through to the token. A ticket is for
- * one guild; with a token, `guildId` in the query names it, and otherwise it is the primary one. Without both there
- * is no identity, and the guild is the primary one.
+ * one guild; with a token, `guildId` in the query names it, and otherwise it is the primary one.
+ * @returns null: there is neither
  */
-export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response> {
+export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response | null> {
   const config = guildConfigOf(c.env);
   const ticketText = c.req.query("ticket");
   if (ticketText !== undefined) {
@@ -54,12 +50,7 @@ export async function decideEntry(c: Context<AppEnv>): Promise<Entry | Response>
       ...(relay === undefined ? {} : { relay }),
     };
   }
-  if (c.req.header("Authorization") === undefined) {
-    const hub = config.primaryGuildId;
-    // The user is not known yet, so any key will do.
-    const place = await placeOf(GUILD_HUBS, hubEnv(c.env), hub, c.get("requestId"));
-    return { hub, address: clientNetwork(c.req.header("CF-Connecting-IP")), ...place };
-  }
+  if (c.req.header("Authorization") === undefined) return null;
   const principal = await authenticateByToken(c);
   if (!principal.ok) return refuse(c, principal.error);
   const guildId = guildFor(principal.value, c.req.query("guildId"), config.primaryGuildId);
@@ -87,34 +78,12 @@ export function noSession(c: Context<AppEnv>, why: NoIdentity): ProblemAnswer {
       );
 }
 
-/**
- * Hands a client over to its guild's hub.
- * @param success status of the hub's answer when it accepted the client
- * @returns the hub's answer, or the problem to answer with
- */
-export async function callHub(
-  c: Context<AppEnv>,
-  path: string,
-  handover: Handover,
-  request: { readonly headers?: Readonly<Record<string, string>>; readonly success: number },
-): Promise<Response> {
-  const { hub: name, relay } = handover;
-  const { HUB, RELAY } = hubEnv(c.env);
-  const hub = relay === undefined ? HUB.getByName(name) : RELAY.getByName(relayName(name, relay));
-  // A request of our own, so that nothing else of the client's request reaches the hub.
-  const headers = { ...request.headers, [HANDOVER_HEADER]: writeHandover(handover) };
-  try {
-    const response = await hub.fetch(`https://hub${path}`, { headers });
-    if (response.status === request.success) return response;
-    if (response.status === 401) {
-      return handover.ticket === undefined ? revokedToken(c) : badTicket(c);
-    }
-    if (response.status === 503) askPlacementAgain(GUILD_HUBS, name);
-  } catch (error) {
-    // The hub restarts or is overloaded. The client retries.
-    log("warn", "hub.unreachable", { requestId: c.get("requestId"), error });
-  }
-  return hubUnavailable(c);
+/** Hands a client over to its guild's hub. @returns the hub's answer with the socket, or the problem to answer with */
+export async function callHub(c: Context<AppEnv>, handover: Handover): Promise<Response> {
+  const taken = await handOver(hubEnv(c.env), GUILD_HUBS, handover);
+  if (taken.ok) return taken.value;
+  if (taken.error === "unavailable") return hubUnavailable(c);
+  return handover.ticket === undefined ? revokedToken(c) : badTicket(c);
 }
 
 /** The hub does not accept this client now, or has dropped it. */

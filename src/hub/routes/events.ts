@@ -114,7 +114,7 @@ async function serve(
   if (refused !== null) return refused;
   const entry = await decideEntry(c);
   if (entry instanceof Response) return entry;
-  if (entry.identity === undefined) {
+  if (entry === null) {
     return problem(
       c,
       "unauthorized",
@@ -124,19 +124,14 @@ async function serve(
   const tooMany = await refuseTooMany(c, EVENTS, entry.identity.sub);
   if (tooMany !== null) return tooMany;
   const isStream = c.req.header("Accept")?.toLowerCase().includes(SSE_TYPE) === true;
-  const response = await callHub(
-    c,
-    "/events",
-    {
-      v: 1,
-      ...entry,
-      batch: !isStream || query.batch === "1",
-      edge: isStream ? "sse" : "poll",
-      signals: query.signals === "1",
-      ...positionOf(query, headers),
-    },
-    { headers: { Upgrade: "websocket" }, success: 101 },
-  );
+  const response = await callHub(c, {
+    v: 1,
+    ...entry,
+    batch: !isStream || query.batch === "1",
+    edge: isStream ? "sse" : "poll",
+    signals: query.signals === "1",
+    ...positionOf(query, headers),
+  });
   if (response.webSocket === null) return response;
   const feed = new HubFeed(response.webSocket);
   // A body is cancelled only when it is written to, which may be a while from now.

@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { guildFor } from "../../platform/auth/principal.ts";
 import { requireAuth } from "../../platform/auth/require-auth.ts";
 import { systemClock } from "../../platform/clock.ts";
@@ -11,12 +12,16 @@ import { jsonAnswer } from "../../platform/openapi.ts";
 import { DiscordId } from "../../protocol/discord-id.ts";
 import { resumePositionFrom } from "../core/resume.ts";
 import { hubEnv } from "../env.ts";
+import type { Area } from "../area.ts";
+import { GUILD_DIALECT } from "../dialects/guild.ts";
+import { acceptBare, acceptSocketIo, optionsFrom } from "../edge/accept.ts";
 import { guildConfigOf } from "../guild-config.ts";
 import { GUILD_HUBS } from "../guild-kind.ts";
+import { GUILD_KIND } from "../kinds.ts";
 import { identityOf } from "../handover.ts";
 import { placeOf } from "../placement-cache.ts";
 import { sealTicket } from "../ticket.ts";
-import { callHub, decideEntry, noSession, refuseOrigin } from "./entry.ts";
+import { callHub, decideEntry, hubUnavailable, noSession, refuseOrigin } from "./entry.ts";
 
 const newId = ulidGenerator();
 
@@ -100,8 +105,15 @@ export function mountTicket(app: OpenAPIHono<AppEnv>): void {
   });
 }
 
-/** `GET /ws`: authenticates at the upgrade, and hands the socket over to the guild's hub (rooms.md §2). */
-export function mountStream(app: OpenAPIHono<AppEnv>): void {
+/**
+ * `GET /ws`: authenticates at the upgrade and hands the socket over to the guild's hub. Without a ticket or a token
+ * the client says by its first frame who it is (rooms.md §2). It may speak the dialect of another area.
+ */
+export function mountStream(app: OpenAPIHono<AppEnv>, areas: readonly Area[]): void {
+  const offered = [
+    { kind: GUILD_KIND, dialect: GUILD_DIALECT },
+    ...areas.flatMap(({ bare = [] }) => bare),
+  ] as const;
   app.get("/ws", async (c) => {
     if (c.req.header("Upgrade")?.toLowerCase() !== "websocket") {
       return problem(c, "upgrade_required", "Connect with a WebSocket client.", {
@@ -112,22 +124,24 @@ export function mountStream(app: OpenAPIHono<AppEnv>): void {
     if (refused !== null) return refused;
     const entry = await decideEntry(c);
     if (entry instanceof Response) return entry;
+    if (entry === null) return acceptBare(c.req.raw, hubEnv(c.env), offered) ?? hubUnavailable(c);
     // A ticket was counted when it was created.
-    if (entry.identity !== undefined && entry.ticket === undefined) {
+    if (entry.ticket === undefined) {
       const tooMany = await refuseTooMany(c, CONNECTIONS, entry.identity.sub);
       if (tooMany !== null) return tooMany;
     }
-    return callHub(
-      c,
-      "/ws",
-      {
-        v: 1,
-        ...entry,
-        batch: c.req.query("batch") === "1",
-        signals: c.req.query("signals") === "1",
-        ...resumePositionFrom(new URL(c.req.url).searchParams),
-      },
-      { headers: { Upgrade: "websocket" }, success: 101 },
-    );
+    const { searchParams: query } = new URL(c.req.url);
+    return callHub(c, { v: 1, ...entry, ...optionsFrom(query), ...resumePositionFrom(query) });
   });
+}
+
+/**
+ * `GET /socket.io/`: the stream of a guild for clients of Socket.IO (docs/socket-io.md). The token is in the
+ * CONNECT packet.
+ */
+export function mountSocketIo(app: OpenAPIHono<AppEnv>): void {
+  const serve = (c: Context<AppEnv>): Response =>
+    refuseOrigin(c) ?? acceptSocketIo(c.req.raw, hubEnv(c.env), GUILD_KIND) ?? hubUnavailable(c);
+  app.all("/socket.io", serve);
+  app.all("/socket.io/", serve);
 }

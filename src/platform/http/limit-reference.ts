@@ -68,12 +68,13 @@ const CHAPTERS = {
     ACCEPTS_PER_SECOND: "503 at the upgrade, once the burst is used up",
     ACCEPTS_BURST: "clients that an idle hub accepts at once",
     RETRY_WINDOW_MIN_MS: "`retryWindowMs` is never shorter",
-    UNAUTHENTICATED_SOCKETS_PER_HUB: "503 at the upgrade",
+    FIRST_FRAME_MS: "a client that has said nothing is greeted, if a dialect of `/ws` does that",
+    UNAUTHENTICATED_SOCKETS_PER_ISOLATE: "503 at the upgrade; per isolate of the Worker",
     UNAUTHENTICATED_SOCKETS_PER_ADDRESS: "the same; one IPv6 /64 is one address",
     UNAUTHENTICATED_ACCEPTS_PER_SECOND:
       "the same, once the burst is used up; clients with a ticket or header are not counted",
     UNAUTHENTICATED_ACCEPTS_BURST:
-      "clients without ticket or header that an idle hub accepts at once",
+      "clients without ticket or header that an idle isolate accepts at once",
     UNAUTHENTICATED_ACCEPTS_PER_SECOND_PER_ADDRESS:
       "503 at the upgrade, once the burst is used up; one IPv6 /64 is one address",
     UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS: "the same, for one address",
@@ -90,6 +91,11 @@ const CHAPTERS = {
     BATCH_WINDOW_MS: "with `?batch=1`: how long a later event of a burst waits",
     BATCH_EVENTS_MAX: "the rest goes into the next frame",
     BATCH_MAX_BYTES: "the same",
+  },
+  "Socket.IO, `/socket.io/`": {
+    SOCKET_IO_CONNECT_DEADLINE_MS: "close 4408: no CONNECT packet has come",
+    ENGINE_IO_PING_INTERVAL_MS: "the server pings this often",
+    ENGINE_IO_PING_TIMEOUT_MS: "close 1001: a ping was not answered",
   },
   "The stream over HTTP, `/events`": {
     EVENT_REQUESTS_PER_MINUTE: "429 for `GET /events`",

@@ -5,7 +5,8 @@ import {
   TICKETS_PER_MINUTE,
   USER_REQUESTS_PER_MINUTE,
 } from "../../protocol/limits.ts";
-import { takeToken } from "../rate-limit.ts";
+import type { PlatformEnv } from "../env.ts";
+import { type RateLimitDecision, takeToken } from "../rate-limit.ts";
 import type { AppEnv } from "./app-env.ts";
 import { refuse, rateLimited } from "./areas.ts";
 import type { ProblemAnswer } from "./problem.ts";
@@ -22,14 +23,22 @@ export const CONNECTIONS: UserLimit = { name: "ws-ticket", perMinute: TICKETS_PE
 /** The limit of the event stream over HTTP, where a long poll returns after each event. */
 export const EVENTS: UserLimit = { name: "events", perMinute: EVENT_REQUESTS_PER_MINUTE };
 
+/** Counts one request of a user. */
+export function takeOf(
+  env: PlatformEnv,
+  { name, perMinute }: UserLimit,
+  sub: string,
+): Promise<RateLimitDecision> {
+  return takeToken(env, { name, key: sub, quota: perMinute, windowMs: 60_000 });
+}
+
 /** Counts one request of a user, and sets the rate limit fields. @returns the refusal, or null if allowed */
 export async function refuseTooMany(
   c: Context<AppEnv>,
-  { name, perMinute }: UserLimit,
+  limit: UserLimit,
   sub: string,
 ): Promise<ProblemAnswer | null> {
-  const limit = { name, key: sub, quota: perMinute, windowMs: 60_000 };
-  const decision = await takeToken(c.env, limit);
+  const decision = await takeOf(c.env, limit, sub);
   const headers = c.get("area").rateLimitHeaders([decision]);
   if (!decision.allowed) return refuse(c, rateLimited(headers));
   for (const [field, value] of Object.entries(headers)) c.header(field, value);

@@ -1,0 +1,93 @@
+import { ok } from "../../platform/result.ts";
+import type { Dialect } from "./dialect.ts";
+
+/** Begins a message of the Worker: the number of a client follows that has taken everything up to there. */
+const TAKEN = "t";
+
+const known = new WeakMap<Dialect, Dialect>();
+
+/**
+ * A dialect whose frames the Worker passes on to the client (`transport.ts`): before each frame is the number of
+ * a client that has it, if the frame moves that, and a colon. So the Worker sees what a client has taken, without
+ * reading the frames of any dialect.
+ */
+export function carried(dialect: Dialect): Dialect {
+  const before = known.get(dialect);
+  if (before !== undefined) return before;
+  const made = carrying(dialect);
+  known.set(dialect, made);
+  return made;
+}
+
+/** Reads a carried frame. `number` is null if the frame does not move the client's position. */
+export function readCarried(text: string): {
+  readonly number: number | null;
+  readonly frame: string;
+} {
+  const colon = text.indexOf(":");
+  return {
+    number: colon === 0 ? null : Number(text.slice(0, colon)),
+    frame: text.slice(colon + 1),
+  };
+}
+
+/** Tells the hub that a client has taken everything up to this number. */
+export function taken(number: number): string {
+  return TAKEN + number;
+}
+
+/** Reads {@link taken}; null: it is a frame of the client. */
+function readTaken(data: string | ArrayBuffer): number | null {
+  if (typeof data !== "string" || !/^t\d{1,16}$/.test(data)) return null;
+  return Number(data.slice(TAKEN.length));
+}
+
+function carrying(dialect: Dialect): Dialect {
+  const { hello, probe, batch, direct, farewell } = dialect;
+  const at = (number: number, frame: string): string => `${number}:${frame}`;
+  const plain = (frame: string): string => `:${frame}`;
+  const plainIf = (frame: string | null): string | null => (frame === null ? null : plain(frame));
+  return {
+    ...dialect,
+    read: (data) => {
+      const number = readTaken(data);
+      if (number !== null) return ok({ kind: "acknowledge", number });
+      const intent = dialect.read(data);
+      if (!intent.ok || intent.value.kind !== "acknowledge") return intent;
+      const { reply } = intent.value;
+      return reply === undefined ? intent : ok({ ...intent.value, reply: plain(reply) });
+    },
+    ...(hello === undefined ? {} : { hello: () => plain(hello()) }),
+    ...(probe === undefined ? {} : { probe: () => plain(probe()) }),
+    opened: (opened) => plainIf(dialect.opened(opened)),
+    snapshot: (opened, whole) => at(whole.seq - opened.base, dialect.snapshot(opened, whole)),
+    event: (entry, base, prev) => at(entry.seq - base, dialect.event(entry, base, prev)),
+    ...(batch === undefined
+      ? {}
+      : {
+          batch: (entries, base, prev) =>
+            at((entries.at(-1)?.seq ?? prev) - base, batch(entries, base, prev)),
+        }),
+    signal: (signal) => plainIf(dialect.signal(signal)),
+    resumed: (opened, from, to) => {
+      const frame = dialect.resumed(opened, from, to);
+      return frame === null ? null : at(to - opened.base, frame);
+    },
+    renewed: (exp) => plainIf(dialect.renewed(exp)),
+    expiring: (exp) => plainIf(dialect.expiring(exp)),
+    refused: (code) => plain(dialect.refused(code)),
+    farewell: (why) => {
+      const { frame, ...end } = farewell(why);
+      return frame === undefined ? end : { ...end, frame: plain(frame) };
+    },
+    ...(direct === undefined
+      ? {}
+      : {
+          direct: {
+            message: (name, data) => plain(direct.message(name, data)),
+            answer: (ack, data) => plain(direct.answer(ack, data)),
+            call: (id, name, data) => plain(direct.call(id, name, data)),
+          },
+        }),
+  };
+}

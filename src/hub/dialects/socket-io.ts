@@ -1,0 +1,130 @@
+import { Decoder, Encoder, type Packet, PacketType } from "socket.io-parser";
+import { z } from "zod";
+import { err, ok, type Result } from "../../platform/result.ts";
+import { CLOSE_CODES } from "../../protocol/close-codes.ts";
+import { FRAME_ERRORS, type FrameErrorCode } from "../../protocol/error-codes.ts";
+import { PROTOCOL_VERSION, SubscribeFrame } from "../../protocol/frames.ts";
+import type { Dialect, Intent } from "../core/dialect.ts";
+
+/**
+ * What a hub and the Worker's adapter for Socket.IO (`edge/socket-io.ts`) send each other beside packets. The hub
+ * writes packets, once for all clients. The Worker keeps the connection of Engine.IO: heartbeats and ids.
+ */
+export const SOCKET_IO_MARKS = {
+  /** From the hub: the session has begun. JSON of {@link SocketIoOpened} follows. */
+  opened: "o",
+  /** From the hub: `c<id>:<JSON of an event>`, which the client answers. From the Worker: the same with its answer. */
+  call: "c",
+} as const;
+
+/** What the Worker needs to know of a session that has begun. */
+export type SocketIoOpened = {
+  readonly connectionId: string;
+  readonly epoch: string;
+  /** Whether the client gets what it missed, and not the whole state. */
+  readonly resumes: boolean;
+};
+
+const encoder = new Encoder();
+const Token = z.object({ token: z.string().min(1) });
+
+/**
+ * Socket.IO v5 for the clients of a hub. An event's first argument is its payload, and the last one its seq as
+ * text: the offset that a client with connection state recovery sends when it comes back.
+ */
+export const SOCKET_IO_DIALECT: Dialect = {
+  name: "socket-io",
+  firstNumber: null,
+  showsJumps: false,
+  read(data) {
+    if (typeof data !== "string") return err("binary");
+    if (data.startsWith(SOCKET_IO_MARKS.call)) return readAnswer(data);
+    const packet = decodePacket(data);
+    return packet?.type === PacketType.EVENT ? intentOf(packet) : err("unknown_type");
+  },
+  opened: ({ connectionId, epoch, resumes }) =>
+    SOCKET_IO_MARKS.opened +
+    JSON.stringify({ connectionId, epoch, resumes } satisfies SocketIoOpened),
+  snapshot: ({ epoch }, { seq, reason, oldest, state, presence }) => {
+    const here = presence === undefined ? {} : { presence };
+    const whole = { v: PROTOCOL_VERSION, epoch, seq, reason, oldest, ...state, ...here };
+    return eventPacket("snapshot", whole, String(seq));
+  },
+  // The payload is JSON text already, so it is encoded once for all sockets.
+  event: ({ event, payload, seq, id, ts, trace }) => {
+    const about = JSON.stringify({ seq, id, ts, ...(trace === null ? {} : { trace }) });
+    return `2[${JSON.stringify(event)},${payload},${about},"${seq}"]`;
+  },
+  signal: ({ event, key, payload, ts }) =>
+    `2[${JSON.stringify(event)},${payload},${JSON.stringify({ key, ts })}]`,
+  resumed: (_, from, to) => eventPacket("resumed", { from, to }, String(to)),
+  renewed: (exp) => eventPacket("reauth.ok", { exp }),
+  expiring: (exp) => eventPacket("auth.expiring", { exp }),
+  refused: (code) => eventPacket("error", { code, message: FRAME_ERRORS[code] }),
+  farewell: (why) => {
+    const { code, meaning } = CLOSE_CODES[why];
+    return { code, reason: meaning };
+  },
+  direct: {
+    message: (name, data) => eventPacket(name, data),
+    answer: (ack, data) =>
+      encodePacket({ type: PacketType.ACK, nsp: "/", id: Number(ack), data: [data] }),
+    call: (id, name, data) => `${SOCKET_IO_MARKS.call}${id}:${JSON.stringify([name, data])}`,
+  },
+};
+
+/** Reads a packet that needs no binary attachment; null: it is malformed, or needs one. */
+export function decodePacket(text: string): Packet | null {
+  const decoder = new Decoder();
+  const decoded: Packet[] = [];
+  decoder.on("decoded", (packet) => decoded.push(packet));
+  try {
+    decoder.add(text);
+  } catch {
+    return null;
+  }
+  return decoded[0] ?? null;
+}
+
+/** Text of a packet without binary parts. */
+export function encodePacket(packet: Packet): string {
+  return String(encoder.encode(packet)[0]);
+}
+
+function eventPacket(name: string, ...data: readonly unknown[]): string {
+  return encodePacket({ type: PacketType.EVENT, nsp: "/", data: [name, ...data] });
+}
+
+function readAnswer(text: string): Result<Intent, FrameErrorCode> {
+  const colon = text.indexOf(":");
+  const packet = decodePacket(PacketType.ACK + text.slice(colon + 1));
+  if (packet === null) return err("invalid_frame");
+  const data = argumentOf(packet.data as readonly unknown[]);
+  return data.ok ? ok({ kind: "answer", call: text.slice(1, colon), data: data.value }) : data;
+}
+
+/** Packets of namespaces other than `/` do not get here, nor do events with reserved names. */
+function intentOf({ id, data }: Packet): Result<Intent, FrameErrorCode> {
+  const [name, ...rest] = data as readonly unknown[];
+  const argument = argumentOf(rest);
+  if (typeof name !== "string" || !argument.ok) return err("invalid_frame");
+  switch (name) {
+    case "reauth": {
+      const asked = Token.safeParse(argument.value);
+      return asked.success ? ok({ kind: "renew", token: asked.data.token }) : err("invalid_token");
+    }
+    case "subscribe": {
+      const asked = SubscribeFrame.shape.channelIds.safeParse(argument.value);
+      return asked.success ? ok({ kind: "subscribe", topics: asked.data }) : err("invalid_frame");
+    }
+    default: {
+      const ack = id === undefined ? {} : { ack: String(id) };
+      return ok({ kind: "message", name, data: argument.value, ...ack });
+    }
+  }
+}
+
+/** Extensions take one argument. None is null. */
+function argumentOf(list: readonly unknown[]): Result<unknown, FrameErrorCode> {
+  return list.length > 1 ? err("invalid_frame") : ok(list[0] ?? null);
+}

@@ -1,0 +1,152 @@
+import { evictDurableObject } from "cloudflare:test";
+import { env as testEnv, exports } from "cloudflare:workers";
+import { describe, expect, test, vi } from "vitest";
+import type { HubsEnv } from "../../testing/hubs-worker.ts";
+import { SOON } from "../../testing/soon.ts";
+
+const env = testEnv as unknown as HubsEnv;
+const worker = (exports as unknown as { readonly default: Fetcher }).default;
+
+/** A client of the Worker that keeps what it hears. */
+class Client {
+  readonly texts: string[] = [];
+  closed: number | null = null;
+  readonly #socket: WebSocket;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.addEventListener("message", ({ data }) => {
+      this.texts.push(String(data));
+    });
+    socket.addEventListener("close", ({ code }) => {
+      this.closed = code;
+    });
+    socket.accept();
+  }
+
+  send(text: string): void {
+    this.#socket.send(text);
+  }
+
+  close(code = 1000): void {
+    this.#socket.close(code);
+  }
+
+  async hears(start: string, times = 1): Promise<string> {
+    const found = (): string[] => this.texts.filter((text) => text.startsWith(start));
+    await vi.waitUntil(() => found().length >= times, SOON);
+    return found()[times - 1] ?? "";
+  }
+
+  async isClosed(): Promise<number> {
+    await vi.waitUntil(() => this.closed !== null, SOON);
+    return this.closed ?? 0;
+  }
+}
+
+async function open(path: string, headers: Record<string, string> = {}): Promise<Client> {
+  const answer = await worker.fetch(`https://hubs.test${path}`, {
+    headers: { Upgrade: "websocket", ...headers },
+  });
+  if (answer.webSocket === null) throw new Error(`refused with ${answer.status}`);
+  return new Client(answer.webSocket);
+}
+
+const SOCKET_IO = "/socket.io/?EIO=4&transport=websocket";
+
+async function socketIo(token: string, more: object = {}): Promise<Client> {
+  const client = await open(SOCKET_IO);
+  await client.hears("0{");
+  client.send(`40${JSON.stringify({ token, ...more })}`);
+  return client;
+}
+
+describe("clients that say who they are after the upgrade", () => {
+  test("a native client is connected with its hub, which it calls, and which sleeps behind it", async () => {
+    const client = await open("/ws");
+    client.send('{"type":"ping"}');
+    await client.hears('{"type":"pong"}');
+    client.send('{"type":"auth","token":"native-1"}');
+    await client.hears('{"v":1,"type":"snapshot"');
+    await evictDurableObject(env.USER_HUB.getByName("native-1"), { webSockets: "hibernate" });
+    client.send('{"type":"ack","seq":1}');
+    client.send('{"type":"nonsense"}');
+    await client.hears('{"v":1,"type":"error","code":"unknown_type"');
+    client.close();
+    const hub = env.USER_HUB.getByName("native-1");
+    await vi.waitUntil(async () => (await hub.status()).sockets === 0, SOON);
+  });
+
+  test("where the server may speak first, a silent client is greeted, and the first frame decides", async () => {
+    const silent = await open("/ws");
+    await silent.hears('{"op":10');
+    silent.send('{"op":2,"d":{"token":"space-1"}}');
+    await silent.hears('{"op":0,"t":"READY"');
+    const asked = await open("/ws?v=1");
+    await asked.hears('{"op":10');
+  });
+
+  test("a Socket.IO client calls another one, through a sleep of their hub", async () => {
+    const caller = await socketIo("sio-1");
+    const target = await socketIo("sio-1");
+    await caller.hears('40{"sid"');
+    await target.hears('42["snapshot"');
+    target.send('420["desk.register",{"method":"add"}]');
+    await target.hears("430[true]");
+    caller.send('427["desk.call",{"method":"add","params":[1,2]}]');
+    const asked = await target.hears('420["add",[1,2]]');
+    expect(asked).not.toBe("");
+    await evictDurableObject(env.USER_HUB.getByName("sio-1"), { webSockets: "hibernate" });
+    target.send('430[{"sum":3}]');
+    expect(await caller.hears("437[")).toBe('437[{"sum":3}]');
+    caller.send('428["desk.call",{"method":"add","params":[1,2]}]');
+    await target.hears('421["add"');
+    target.close();
+    expect(await caller.hears("438[")).toBe('438[{"failed":"target_gone"}]');
+  });
+
+  test("a Socket.IO client that comes back with its offset gets what it missed, and keeps its pid", async () => {
+    const talker = await socketIo("sio-2");
+    const reader = await socketIo("sio-2");
+    const { pid } = JSON.parse((await reader.hears("40{")).slice(2)) as { pid: string };
+    const snapshot = JSON.parse((await reader.hears('42["snapshot"')).slice(2)) as unknown[];
+    reader.close(1001);
+    talker.send('42["desk.shout",1]');
+    talker.send('42["desk.shout",2]');
+    await talker.hears('42["desk.shouted"', 2);
+    const back = await socketIo("sio-2", { pid, offset: snapshot.at(-1) });
+    expect(JSON.parse((await back.hears("40{")).slice(2))).toMatchObject({ pid });
+    await back.hears('42["resumed"');
+    const shouted = back.texts.filter((text) => text.startsWith('42["desk.shouted"'));
+    expect(shouted.map((text) => (JSON.parse(text.slice(2)) as unknown[])[1])).toEqual([
+      { data: 1 },
+      { data: 2 },
+    ]);
+    expect(back.texts.some((text) => text.startsWith('42["snapshot"'))).toBe(false);
+  });
+
+  test("bad clients are refused in the words of their protocol", async () => {
+    for (const [path, body] of [
+      ["/socket.io/?EIO=4&transport=polling", { code: 0, message: "Transport unknown" }],
+      [
+        "/socket.io/?EIO=3&transport=websocket",
+        { code: 5, message: "Unsupported protocol version" },
+      ],
+    ] as const) {
+      const answer = await worker.fetch(`https://hubs.test${path}`);
+      expect([answer.status, await answer.json()]).toEqual([400, body]);
+    }
+    const nobody = await open(SOCKET_IO);
+    nobody.send('40{"token":""}');
+    expect(await nobody.hears("44{")).toContain('"code":4401');
+    expect(await nobody.isClosed()).toBe(4401);
+    const early = await open(SOCKET_IO);
+    early.send('42["desk.echo",1]');
+    expect(await early.isClosed()).toBe(4499);
+    const elsewhere = await socketIo("sio-3");
+    elsewhere.send("40/admin,");
+    await elsewhere.hears('44/admin,{"message":"Invalid namespace"}');
+    elsewhere.send("4abc");
+    expect(await elsewhere.isClosed()).toBe(4499);
+  });
+});

@@ -1,0 +1,85 @@
+import { systemClock } from "../../platform/clock.ts";
+import { CONNECTIONS, takeOf } from "../../platform/http/limit-user.ts";
+import { log } from "../../platform/log.ts";
+import { err, ok, type Result } from "../../platform/result.ts";
+import type { CloseName } from "../../protocol/close-codes.ts";
+import type { ResumePosition } from "../core/resume.ts";
+import { type HubEnv, relayName } from "../env.ts";
+import { type Handover, HANDOVER_HEADER, writeHandover } from "../handover.ts";
+import type { HubKind } from "../kind.ts";
+import { askPlacementAgain, placeOf } from "../placement-cache.ts";
+import type { EdgeSocket } from "./edge-socket.ts";
+
+/** Why a hub does not take a client: its ticket or token was used or revoked, or the hub takes nobody now. */
+export type NotTaken = "unauthorized" | "unavailable";
+
+/**
+ * Hands a client over to its hub, or to one of its relays.
+ * @returns the hub's answer, with the socket
+ */
+export async function handOver(
+  env: HubEnv,
+  kind: Pick<HubKind, "name" | "hubs" | "relays">,
+  handover: Handover,
+): Promise<Result<Response, NotTaken>> {
+  const { hub: name, relay } = handover;
+  const relays = relay === undefined ? undefined : kind.relays?.(env);
+  const object =
+    relays === undefined || relay === undefined
+      ? kind.hubs(env).getByName(name)
+      : relays.getByName(relayName(name, relay));
+  // A request of our own, so that nothing else of the client's request reaches the hub.
+  const headers = { Upgrade: "websocket", [HANDOVER_HEADER]: writeHandover(handover) };
+  try {
+    const answer = await object.fetch("https://hub/", { headers });
+    if (answer.status === 101) return ok(answer);
+    if (answer.status === 401) return err("unauthorized");
+    if (answer.status === 503) askPlacementAgain(kind, name);
+  } catch (error) {
+    // The hub restarts or is overloaded. The client comes back.
+    log("warn", "hub.unreachable", { kind: kind.name, hub: name, error });
+  }
+  return err("unavailable");
+}
+
+/** Who says by its first frame who it is, and how it wants to be served. */
+export type Knock = Pick<Handover, "batch" | "signals" | "dialect" | "edge"> & {
+  readonly token: string;
+  /** The hub that it asks for; undefined: the one that its kind chooses. */
+  readonly hub?: string | undefined;
+  readonly resume: ResumePosition;
+};
+
+/**
+ * Lets a client in that names itself after the upgrade: checks its token, counts the connection for its user, and
+ * opens a socket to its hub. Never rejects.
+ * @returns the hub's socket, or why not, as the name of a close code
+ */
+export async function enter(
+  env: HubEnv,
+  kind: HubKind,
+  { token, hub: asked, resume, ...options }: Knock,
+): Promise<Result<EdgeSocket, CloseName>> {
+  try {
+    const admitted = await kind.authenticate(env, token, systemClock(), asked);
+    if (!admitted.ok) return admitted;
+    const { hub, identity } = admitted.value;
+    const counted = await takeOf(env, CONNECTIONS, identity.sub);
+    if (!counted.allowed) return err("overloaded");
+    const place = await placeOf(kind, env, hub, identity.sub);
+    const taken = await handOver(env, kind, {
+      v: 1,
+      ...options,
+      ...resume,
+      hub,
+      identity,
+      ...place,
+    });
+    if (!taken.ok) return err(taken.error === "unauthorized" ? "unauthorized" : "overloaded");
+    const { webSocket } = taken.value;
+    return webSocket === null ? err("overloaded") : ok(webSocket);
+  } catch (error) {
+    log("error", "hub.not_entered", { kind: kind.name, error });
+    return err("overloaded");
+  }
+}

@@ -1,0 +1,288 @@
+import { describe, expect, test } from "vitest";
+import { err, ok, type Result } from "../../platform/result.ts";
+import type { CloseName } from "../../protocol/close-codes.ts";
+import {
+  CLIENT_FRAME_MAX_BYTES,
+  CREDIT_WINDOW_BYTES,
+  ENGINE_IO_PING_INTERVAL_MS,
+  ENGINE_IO_PING_TIMEOUT_MS,
+  SOCKET_IO_CONNECT_DEADLINE_MS,
+} from "../../protocol/limits.ts";
+import { FarEnd, VirtualTimers } from "../../testing/edge-ends.ts";
+import { VirtualTime } from "../../testing/virtual-time.ts";
+import type { ResumePosition } from "../core/resume.ts";
+import { GUILD_STREAM } from "../guild-kind.ts";
+import type { EdgeSocket } from "./edge-socket.ts";
+import { serveSocketIo, type SocketIoAuth } from "./socket-io.ts";
+
+type Entered = { readonly auth: SocketIoAuth; readonly resume: ResumePosition };
+
+/** A client and its hub, with the adapter between them. */
+class Bench {
+  readonly time = new VirtualTime(0);
+  readonly timers = new VirtualTimers(this.time);
+  readonly client = new FarEnd();
+  readonly hub = new FarEnd();
+  readonly entered: Entered[] = [];
+  left = 0;
+
+  constructor(outcome?: CloseName | Promise<Result<EdgeSocket, CloseName>>) {
+    serveSocketIo(this.client.worker, {
+      limits: GUILD_STREAM.limits,
+      timer: this.timers.timer,
+      newId: () => "engine-1",
+      leave: () => {
+        this.left += 1;
+      },
+      enter: async (auth, resume) => {
+        this.entered.push({ auth, resume });
+        if (outcome instanceof Promise) return outcome;
+        return outcome === undefined ? ok(this.hub.worker) : err(outcome);
+      },
+    });
+  }
+
+  /** A client whose session has begun. */
+  static async open(auth: object = {}, resumes = false): Promise<Bench> {
+    const bench = new Bench();
+    bench.client.say(`40${JSON.stringify({ token: "t", ...auth })}`);
+    await bench.time.quiet();
+    bench.hub.say(`:o${JSON.stringify({ connectionId: "c1", epoch: "E", resumes })}`);
+    await bench.time.quiet();
+    return bench;
+  }
+
+  get last(): string | undefined {
+    return this.client.heard.at(-1);
+  }
+
+  /** Frames that the hub was sent. */
+  get told(): readonly string[] {
+    return this.hub.heard;
+  }
+}
+
+describe("a client of Socket.IO (HUB-25)", () => {
+  test("gets the handshake, and CONNECT with a new pid", async () => {
+    const bench = await Bench.open({ signals: true });
+    expect(JSON.parse(bench.client.heard[0]?.slice(1) ?? "")).toEqual({
+      sid: "engine-1",
+      upgrades: [],
+      pingInterval: ENGINE_IO_PING_INTERVAL_MS,
+      pingTimeout: ENGINE_IO_PING_TIMEOUT_MS,
+      maxPayload: CLIENT_FRAME_MAX_BYTES,
+    });
+    expect(bench.last).toBe('40{"sid":"c1","pid":"E.c1"}');
+    expect(bench.entered).toEqual([{ auth: { token: "t", signals: true }, resume: {} }]);
+    expect(bench.left).toBe(1);
+  });
+
+  test("comes back with its pid and offset, and keeps the pid only if it resumes", async () => {
+    const bench = await Bench.open({ pid: "E.c0", offset: "7" }, true);
+    expect(bench.entered[0]?.resume).toEqual({ epoch: "E", seq: 7 });
+    expect(bench.last).toBe('40{"sid":"c1","pid":"E.c0"}');
+    const reset = await Bench.open({ pid: "E.c0", offset: "7" });
+    expect(reset.last).toBe('40{"sid":"c1","pid":"E.c1"}');
+  });
+
+  test.each([
+    [{ pid: "E.c0" }],
+    [{ offset: "7" }],
+    [{ pid: "E.c0", offset: 7 }],
+    [{ pid: "E.c0", offset: "-7" }],
+    [{ pid: "x".repeat(1_000), offset: "7" }],
+    [{ pid: 7, offset: "7" }],
+  ])("starts from the whole state with half a position: %j", async (auth) => {
+    expect((await Bench.open(auth)).entered[0]?.resume).toEqual({});
+  });
+
+  test("gets packets as the hub wrote them, and its own reach the hub", async () => {
+    const bench = await Bench.open();
+    bench.hub.say('8:2["x",{},{},"8"]').say(":30[true]");
+    expect(bench.client.heard.slice(-2)).toEqual(['42["x",{},{},"8"]', "430[true]"]);
+    bench.client.say('421["desk.echo",{"a":":"}]').say('42["b"]');
+    expect(bench.told).toEqual(['21["desk.echo",{"a":":"}]', '2["b"]']);
+  });
+
+  test("answers a call once, under a number of its own", async () => {
+    const bench = await Bench.open();
+    bench.hub.say(':c01ABC:["add",[1,2]]').say(':c01DEF:["sub",[1,2]]');
+    expect(bench.client.heard.slice(-2)).toEqual(['420["add",[1,2]]', '421["sub",[1,2]]']);
+    bench.client.say("431[9]").say("431[9]").say("437[9]");
+    expect(bench.told).toEqual(["c01DEF:[9]"]);
+  });
+
+  test("is pinged, and its pong acknowledges only what was sent before the ping", async () => {
+    const bench = await Bench.open();
+    const text = "x".repeat(CREDIT_WINDOW_BYTES / 16);
+    for (let seq = 1; seq <= 4; seq += 1) {
+      bench.hub.say(`${seq}:2["${text}"]`);
+      expect(bench.last).toBe("2");
+    }
+    bench.hub.say('5:2["y"]');
+    for (let pongs = 1; pongs <= 3; pongs += 1) bench.client.say("3");
+    expect(bench.told).toEqual([]);
+    bench.client.say("3");
+    expect(bench.told).toEqual(["t4"]);
+    // Nobody has asked for another one.
+    bench.client.say("3");
+    expect(bench.told).toEqual(["t4"]);
+  });
+
+  test("is pinged when it is quiet, which its hub does not hear of", async () => {
+    const bench = await Bench.open();
+    bench.hub.say('8:2["x"]');
+    for (let i = 0; i < 5; i += 1) {
+      await bench.time.pass(ENGINE_IO_PING_INTERVAL_MS);
+      expect(bench.last).toBe("2");
+      bench.client.say("3");
+    }
+    expect(bench.told).toEqual([]);
+    expect(bench.client.closed).toBeNull();
+  });
+
+  test("is closed when a ping is not answered in time, and so is its hub's socket", async () => {
+    const bench = await Bench.open();
+    await bench.time.pass(ENGINE_IO_PING_INTERVAL_MS + ENGINE_IO_PING_TIMEOUT_MS - 1);
+    expect(bench.client.closed).toBeNull();
+    await bench.time.pass(1);
+    expect(bench.client.closed?.code).toBe(1001);
+    expect(bench.hub.closed?.code).toBe(1001);
+    expect(bench.timers.running).toBe(0);
+  });
+
+  test("that takes nothing is closed before more than two windows wait for it", async () => {
+    const bench = await Bench.open();
+    // The hub has slept again and again, and begins a new window each time.
+    let sent = 0;
+    for (let seq = 1; bench.client.closed === null && seq < 100; seq += 1) {
+      const frame = `2["${"x".repeat(10_000)}"]`;
+      sent += frame.length;
+      bench.hub.say(`${seq}:${frame}`);
+    }
+    expect(bench.client.closed?.code).toBe(1013);
+    expect(sent).toBeLessThan(2 * CREDIT_WINDOW_BYTES + 20_000);
+    expect(sent).toBeGreaterThan(2 * CREDIT_WINDOW_BYTES);
+  });
+
+  test("that says nothing is closed in time, and one that leaves meanwhile as well", async () => {
+    const bench = new Bench();
+    await bench.time.pass(SOCKET_IO_CONNECT_DEADLINE_MS);
+    expect(bench.client.closed?.code).toBe(4408);
+    expect([bench.left, bench.timers.running]).toEqual([1, 0]);
+
+    const { promise, resolve } = Promise.withResolvers<Result<EdgeSocket, CloseName>>();
+    const leaver = new Bench(promise);
+    leaver.client.say('40{"token":"t"}');
+    await leaver.time.quiet();
+    leaver.client.end(1000);
+    resolve(ok(leaver.hub.worker));
+    await leaver.time.quiet();
+    expect(leaver.hub.closed?.code).toBe(1001);
+    expect([leaver.left, leaver.timers.running]).toEqual([1, 0]);
+  });
+
+  test.each([
+    [
+      "unauthorized",
+      '44{"message":"the token is missing, invalid or expired","data":{"code":4401,"reconnect":"after refresh"}}',
+      4401,
+    ],
+    [
+      "forbidden",
+      '44{"message":"the token does not allow this guild","data":{"code":4403,"reconnect":"no"}}',
+      4403,
+    ],
+    ["overloaded", null, 1013],
+  ] as const)(
+    "that is refused (%s) is told so only if it must not come back by itself",
+    async (why, packet, code) => {
+      const bench = new Bench(why);
+      bench.client.say('40{"token":"t"}');
+      await bench.time.quiet();
+      expect(bench.client.heard.slice(1)).toEqual(packet === null ? [] : [packet]);
+      expect(bench.client.closed?.code).toBe(code);
+    },
+  );
+
+  test.each([
+    [1012, ['42["close",{"code":1012,"reason":"because","reconnect":"yes"}]'], 1012],
+    [4401, ['42["close",{"code":4401,"reason":"because","reconnect":"after refresh"}]'], 4401],
+    [4409, ['42["close",{"code":4409,"reason":"because","reconnect":"no"}]', "41"], 4409],
+  ])(
+    "hears why its hub closes with %i, and whether to stay away",
+    async (code, packets, passed) => {
+      const bench = await Bench.open();
+      const before = bench.client.heard.length;
+      bench.hub.end(code);
+      expect(bench.client.heard.slice(before)).toEqual(packets);
+      expect(bench.client.closed?.code).toBe(passed);
+    },
+  );
+
+  test("comes back after its hub was killed, and the hub hears how a client has gone", async () => {
+    const bench = await Bench.open();
+    bench.hub.breakOff();
+    expect(bench.client.closed?.code).toBe(1012);
+    for (const [leave, code] of [
+      [(client: FarEnd) => client.end(1000), 1000],
+      [(client: FarEnd) => client.end(1005, ""), 1000],
+      [(client: FarEnd) => client.say("41"), 1000],
+      [(client: FarEnd) => client.breakOff(), 1001],
+    ] as const) {
+      const one = await Bench.open();
+      leave(one.client);
+      expect(one.hub.closed?.code).toBe(code);
+      expect(one.timers.running).toBe(0);
+    }
+  });
+
+  test.each([
+    ["a ping in the wrong direction", "2"],
+    ["an upgrade", "5"],
+    ["an unknown type", "9"],
+    ["an empty frame", ""],
+    ["a packet of an unknown type", "4x"],
+    ["a packet of no type", "4"],
+    ["broken JSON", '42["x"'],
+    ["an event without a name", "42[]"],
+    ["an event with a reserved name", '42["disconnect"]'],
+    ["an acknowledgement without a list", "430{}"],
+    ["a second CONNECT", '40{"token":"t"}'],
+    ["CONNECT_ERROR", '44{"message":"x"}'],
+    ["a namespace that is not connected", '42/admin,["x"]'],
+    ["a binary event", '451-["x",{"_placeholder":true,"num":0}]'],
+    ["binary data as text", "bAQID"],
+    ["binary data", new ArrayBuffer(3)],
+  ])("is closed for %s", async (_, frame) => {
+    const bench = await Bench.open();
+    bench.client.say(frame);
+    expect(bench.client.closed?.code).toBe(4499);
+    expect(bench.told).toEqual([]);
+  });
+
+  test("is closed for an event before CONNECT, a bad CONNECT, and a packet over the limit", async () => {
+    const early = new Bench();
+    early.client.say('42["x"]');
+    expect(early.client.closed?.code).toBe(4499);
+    for (const auth of ["", "{}", '{"token":""}', '{"token":7}']) {
+      const bench = new Bench();
+      bench.client.say(`40${auth}`);
+      expect(bench.last).toMatch(/^44\{.*"code":4401/);
+      expect(bench.client.closed?.code).toBe(4401);
+      expect(bench.entered).toEqual([]);
+    }
+    const large = await Bench.open();
+    large.client.say(`42["${"x".repeat(CLIENT_FRAME_MAX_BYTES - 6)}"]`);
+    expect(large.client.closed).toBeNull();
+    large.client.say(`42["${"x".repeat(CLIENT_FRAME_MAX_BYTES - 5)}"]`);
+    expect(large.client.closed?.code).toBe(1009);
+  });
+
+  test("may ask for another namespace, and is told that there is none", async () => {
+    const bench = await Bench.open();
+    bench.client.say("40/admin,");
+    expect(bench.last).toBe('44/admin,{"message":"Invalid namespace"}');
+    expect(bench.client.closed).toBeNull();
+  });
+});

@@ -1,0 +1,371 @@
+import {
+  decodePacket as decodeEnginePacket,
+  encodePacket as encodeEnginePacket,
+} from "engine.io-parser";
+import { type Packet, PacketType } from "socket.io-parser";
+import { z } from "zod";
+import { systemTimer, type Timer } from "../../platform/clock.ts";
+import type { Result } from "../../platform/result.ts";
+import { CLOSE_CODES, type CloseName, reconnectAfter } from "../../protocol/close-codes.ts";
+import {
+  CALLS_PER_TARGET,
+  ENGINE_IO_PING_INTERVAL_MS,
+  ENGINE_IO_PING_TIMEOUT_MS,
+  EPOCH_MAX_LENGTH,
+  SOCKET_IO_CONNECT_DEADLINE_MS,
+} from "../../protocol/limits.ts";
+import type { ResumePosition } from "../core/resume.ts";
+import { readCarried, taken } from "../core/carried.ts";
+import type { StreamLimits } from "../core/stream-limits.ts";
+import {
+  decodePacket,
+  encodePacket,
+  SOCKET_IO_MARKS,
+  type SocketIoOpened,
+} from "../dialects/socket-io.ts";
+import type { EdgeSocket, SocketEnd } from "./edge-socket.ts";
+import { close, isLonger, Pipe, send } from "./pipe.ts";
+import { MARKED_PART, NOTHING, SentWindow, TOLD_PART, type Total } from "./sent-window.ts";
+
+/** What a client says of itself in its CONNECT packet, beside what its area reads. */
+const Auth = z.looseObject({
+  token: z.string().min(1),
+  /** Sent by clients with connection state recovery. */
+  pid: z
+    .string()
+    .max(2 * EPOCH_MAX_LENGTH)
+    .optional()
+    .catch(undefined),
+  offset: z
+    .string()
+    .regex(/^\d{1,16}$/)
+    .optional()
+    .catch(undefined),
+});
+
+/** The payload of a CONNECT packet. */
+export type SocketIoAuth = z.infer<typeof Auth>;
+
+/** What {@link serveSocketIo} needs. */
+export type SocketIoPorts = {
+  readonly limits: StreamLimits;
+  /** Opens a socket to the client's hub, in the dialect of `dialects/socket-io.ts`. Never rejects. */
+  readonly enter: (
+    auth: SocketIoAuth,
+    resume: ResumePosition,
+  ) => Promise<Result<EdgeSocket, CloseName>>;
+  /** Frees the client's place among those who wait. */
+  readonly leave: () => void;
+  readonly newId: () => string;
+  readonly timer?: Timer;
+};
+
+/**
+ * Serves a client of Socket.IO v5 over Engine.IO v4, by WebSocket, in the main namespace, without binary packets.
+ * The hub hibernates behind it: heartbeats are the Worker's.
+ *
+ * A client answers a ping in order with everything else that it was sent. So its pong acknowledges what was sent
+ * before the ping, and the hub sends at most a window beyond that (HUB-10).
+ */
+export function serveSocketIo(client: EdgeSocket, ports: SocketIoPorts): void {
+  new SocketIo(client, ports).listen();
+}
+
+/** A ping that the client has not answered. */
+type Ping = { readonly position: number | null; readonly sent: Total };
+
+class SocketIo {
+  readonly #client: EdgeSocket;
+  readonly #ports: SocketIoPorts;
+  readonly #timer: Timer;
+  #state: "waiting" | "entering" | "open" | "over" = "waiting";
+  #pipe: Pipe | null = null;
+  /** The `pid` of the session that the client wants to go on with. */
+  #pid = "";
+  readonly #window: SentWindow;
+  /** The position of a client that has everything that was sent. */
+  #position: number | null = null;
+  /** What was sent before each ping that the client has not answered. */
+  readonly #pings: Ping[] = [];
+  /** What was sent before the last ping, and before the last one whose answer the hub was told of. */
+  #pinged = NOTHING;
+  #told = NOTHING;
+  /** The hub's ids of the calls that the client has not answered, by the ids of their packets. */
+  readonly #calls = new Map<number, string>();
+  #callIds = 0;
+  #cancelDeadline: () => void = () => {};
+  #cancelHeartbeat: () => void = () => {};
+
+  constructor(client: EdgeSocket, ports: SocketIoPorts) {
+    this.#client = client;
+    this.#ports = ports;
+    this.#window = new SentWindow(ports.limits);
+    this.#timer = ports.timer ?? systemTimer;
+  }
+
+  listen(): void {
+    const { newId, limits } = this.#ports;
+    this.#client.addEventListener("message", ({ data }) =>
+      this.#take(data as string | ArrayBuffer),
+    );
+    this.#client.addEventListener("close", (end) => this.#clientEnded(end));
+    this.#client.addEventListener("error", () => this.#clientEnded({ code: 1006, reason: "" }));
+    this.#cancelDeadline = this.#timer(SOCKET_IO_CONNECT_DEADLINE_MS, () =>
+      this.#end(CLOSE_CODES.authenticationTimeout),
+    );
+    this.#client.accept();
+    const handshake = {
+      sid: newId(),
+      upgrades: [],
+      pingInterval: ENGINE_IO_PING_INTERVAL_MS,
+      pingTimeout: ENGINE_IO_PING_TIMEOUT_MS,
+      maxPayload: limits.frameBytes,
+    };
+    this.#engine("open", JSON.stringify(handshake));
+    this.#beat();
+  }
+
+  /** Pings after the interval, and closes when a ping has no answer in time. */
+  #beat(): void {
+    this.#cancelHeartbeat = this.#timer(ENGINE_IO_PING_INTERVAL_MS, () => {
+      if (this.#pings.length === 0) this.#ping();
+      this.#cancelHeartbeat = this.#timer(ENGINE_IO_PING_TIMEOUT_MS, () =>
+        this.#end(CLOSE_CODES.goingAway),
+      );
+    });
+  }
+
+  #ping(): void {
+    this.#pinged = this.#window.sent;
+    this.#pings.push({ position: this.#position, sent: this.#pinged });
+    this.#engine("ping");
+  }
+
+  #take(data: string | ArrayBuffer): void {
+    if (this.#state === "over") return;
+    if (isLonger(data, this.#ports.limits.frameBytes)) {
+      this.#end(CLOSE_CODES.frameTooBig);
+      return;
+    }
+    const packet = typeof data === "string" ? decodeEnginePacket(data) : null;
+    switch (packet?.type) {
+      case "pong":
+        this.#acknowledge();
+        break;
+      case "message": {
+        const text = String(packet.data ?? "");
+        // Binary data in text form begins with another letter, and is no packet of its own.
+        const inner = data === `4${text}` ? decodePacket(text) : null;
+        if (inner === null) this.#end(CLOSE_CODES.protocolError);
+        else this.#takePacket(inner, text);
+        break;
+      }
+      case "noop":
+        break;
+      case "close":
+        this.#end(CLOSE_CODES.normal);
+        break;
+      default:
+        this.#end(CLOSE_CODES.protocolError);
+    }
+  }
+
+  /** A pong that nobody asked for is ignored. */
+  #acknowledge(): void {
+    const ping = this.#pings.shift();
+    if (ping === undefined) return;
+    this.#cancelHeartbeat();
+    this.#beat();
+    const { position, sent } = ping;
+    this.#window.take(sent);
+    // A message wakes the hub. Little is open anyway, and a quiet client must not cost anything.
+    if (position === null || !this.#window.isPart(TOLD_PART, this.#told, sent)) return;
+    this.#told = sent;
+    this.#pipe?.toHub(taken(position));
+  }
+
+  #takePacket(packet: Packet, text: string): void {
+    if (packet.type === PacketType.CONNECT) {
+      this.#connect(packet);
+      return;
+    }
+    // Only a packet of a namespace that the client has connected is one of ours.
+    if (packet.nsp !== "/" || this.#state !== "open") {
+      this.#end(CLOSE_CODES.protocolError);
+      return;
+    }
+    switch (packet.type) {
+      case PacketType.EVENT:
+        this.#pipe?.toHub(text);
+        break;
+      case PacketType.ACK:
+        this.#answerCall(packet);
+        break;
+      case PacketType.DISCONNECT:
+        this.#end(CLOSE_CODES.normal);
+        break;
+      default:
+        this.#end(CLOSE_CODES.protocolError);
+    }
+  }
+
+  #connect({ nsp, data }: Packet): void {
+    if (nsp !== "/") {
+      this.#packet({ type: PacketType.CONNECT_ERROR, nsp, data: { message: "Invalid namespace" } });
+      return;
+    }
+    if (this.#state !== "waiting") {
+      this.#end(CLOSE_CODES.protocolError);
+      return;
+    }
+    const auth = Auth.safeParse(data ?? {});
+    if (!auth.success) {
+      this.#refuse("unauthorized");
+      return;
+    }
+    this.#state = "entering";
+    void this.#enter(auth.data);
+  }
+
+  async #enter(auth: SocketIoAuth): Promise<void> {
+    const { pid, offset } = auth;
+    this.#pid = pid ?? "";
+    const resume =
+      pid === undefined || offset === undefined
+        ? {}
+        : { epoch: pid.slice(0, pid.lastIndexOf(".")), seq: Number(offset) };
+    const entered = await this.#ports.enter(auth, resume);
+    if (this.#state !== "entering") {
+      // The client has left, or its time was up.
+      if (entered.ok) {
+        entered.value.accept();
+        entered.value.close(CLOSE_CODES.goingAway.code, CLOSE_CODES.goingAway.meaning);
+      }
+      return;
+    }
+    if (!entered.ok) {
+      this.#refuse(entered.error);
+      return;
+    }
+    this.#cancelDeadline();
+    this.#ports.leave();
+    this.#pipe = new Pipe(
+      this.#client,
+      entered.value,
+      (carried) => this.#carry(carried),
+      (end) => this.#hubEnded(end),
+    );
+  }
+
+  /** Takes a frame of the hub. */
+  #carry(carried: string): void {
+    if (this.#state === "over") return;
+    const { number, frame } = readCarried(carried);
+    if (!this.#window.add(frame.length, number)) {
+      // The hub hears of the close, and ends the session.
+      this.#end(CLOSE_CODES.overloaded);
+      return;
+    }
+    this.#position = number ?? this.#position;
+    switch (frame[0]) {
+      case SOCKET_IO_MARKS.opened:
+        this.#opened(JSON.parse(frame.slice(1)) as SocketIoOpened);
+        break;
+      case SOCKET_IO_MARKS.call: {
+        const colon = frame.indexOf(":");
+        this.#askClient(frame.slice(1, colon), JSON.parse(frame.slice(colon + 1)) as unknown[]);
+        break;
+      }
+      default:
+        this.#engine("message", frame);
+    }
+    if (this.#window.isPart(MARKED_PART, this.#pinged, this.#window.sent)) this.#ping();
+  }
+
+  /** The session has begun. A new `pid` tells the client that it has to start from the whole state. */
+  #opened({ connectionId, epoch, resumes }: SocketIoOpened): void {
+    this.#state = "open";
+    const pid = resumes ? this.#pid : `${epoch}.${connectionId}`;
+    this.#packet({ type: PacketType.CONNECT, nsp: "/", data: { sid: connectionId, pid } });
+  }
+
+  #askClient(call: string, data: unknown[]): void {
+    const id = this.#callIds;
+    this.#callIds += 1;
+    this.#calls.set(id, call);
+    // The hub has ended the oldest ones long ago: it lets no more than these wait.
+    const [oldest = 0] = this.#calls.keys();
+    if (this.#calls.size > CALLS_PER_TARGET) this.#calls.delete(oldest);
+    this.#packet({ type: PacketType.EVENT, nsp: "/", data, id });
+  }
+
+  #answerCall({ id = -1, data }: Packet): void {
+    const call = this.#calls.get(id);
+    if (call === undefined) return;
+    this.#calls.delete(id);
+    this.#pipe?.toHub(`${SOCKET_IO_MARKS.call}${call}:${JSON.stringify(data)}`);
+  }
+
+  /**
+   * Refuses a CONNECT. A client that gets CONNECT_ERROR does not come back by itself, so one that should come back
+   * is only closed.
+   */
+  #refuse(why: CloseName): void {
+    const { code, meaning, reconnect } = CLOSE_CODES[why];
+    if (reconnect !== "yes") {
+      const data = { message: meaning, data: { code, reconnect } };
+      this.#packet({ type: PacketType.CONNECT_ERROR, nsp: "/", data });
+    }
+    this.#end({ code, meaning });
+  }
+
+  /** The hub has closed: says why, and whether to come back (a client does not after DISCONNECT). */
+  #hubEnded({ code, reason }: SocketEnd): void {
+    const wasOpen = this.#state === "open";
+    const reconnect = reconnectAfter(code);
+    this.#over();
+    if (!wasOpen) {
+      if (reconnect === "yes") return;
+      const data = { message: reason, data: { code, reconnect } };
+      this.#packet({ type: PacketType.CONNECT_ERROR, nsp: "/", data });
+      return;
+    }
+    this.#packet({
+      type: PacketType.EVENT,
+      nsp: "/",
+      data: ["close", { code, reason, reconnect }],
+    });
+    if (reconnect === "no") this.#packet({ type: PacketType.DISCONNECT, nsp: "/" });
+  }
+
+  #clientEnded(end: SocketEnd): void {
+    if (this.#state === "over") return;
+    this.#over();
+    if (this.#pipe === null) close(this.#client, { code: CLOSE_CODES.normal.code, reason: "" });
+    else this.#pipe.clientEnded(end);
+  }
+
+  #end({ code, meaning: reason }: { readonly code: number; readonly meaning: string }): void {
+    if (this.#state === "over") return;
+    this.#over();
+    if (this.#pipe === null) close(this.#client, { code, reason });
+    else this.#pipe.end({ code, reason });
+  }
+
+  #over(): void {
+    this.#state = "over";
+    this.#cancelDeadline();
+    this.#cancelHeartbeat();
+    this.#ports.leave();
+  }
+
+  #packet(packet: Packet): void {
+    this.#engine("message", encodePacket(packet));
+  }
+
+  #engine(type: "open" | "ping" | "message", data?: string): void {
+    encodeEnginePacket(data === undefined ? { type } : { type, data }, false, (text) =>
+      send(this.#client, text as string),
+    );
+  }
+}
