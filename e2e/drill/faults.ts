@@ -129,7 +129,10 @@ export class Faults {
       case "position nonsense": {
         const how = kind.slice("position ".length) as Misplaced;
         // An ordinary client: the observers' histories are the journal.
-        const ordinary = this.#targets.clients.filter(({ spec }) => !spec.observer);
+        // Socket.IO's offset cannot be nonsense: what is no number is none.
+        const ordinary = this.#targets.clients.filter(
+          ({ spec }) => !spec.observer && (how !== "nonsense" || spec.entry !== "socket-io"),
+        );
         return this.#toClient(kind, (client) => client.drop(how), "", ordinary);
       }
       case "reader lost": {
