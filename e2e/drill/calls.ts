@@ -77,12 +77,7 @@ export class Calls {
 
   /** Kills the hub's process, and starts it again. */
   kill(): Promise<void> {
-    // A kill waits until the one before is over.
-    this.#restarting = this.#restarting.then(async () => {
-      const { port } = this.#server;
-      await this.#server.kill();
-      this.#server = await startUserHubs(this.#module, path.join(this.#folder, "server"), port);
-    });
+    this.#restarting = this.#restart(this.#restarting);
     return this.#restarting;
   }
 
@@ -113,6 +108,14 @@ export class Calls {
     await this.link.close();
     await this.#restarting.catch(() => undefined);
     await this.#server.stop();
+  }
+
+  /** @param before the restart that must be over first */
+  async #restart(before: Promise<void>): Promise<void> {
+    await before;
+    const { port } = this.#server;
+    await this.#server.kill();
+    this.#server = await startUserHubs(this.#module, path.join(this.#folder, "server"), port);
   }
 
   #callOne(): void {
