@@ -5,7 +5,7 @@
 export const SCALE = readScale(process.env["BENCH_SCALE"]);
 
 /** `of` for a run of this size, at least `least`. */
-function scaled(of: number, least: number): number {
+export function scaled(of: number, least: number): number {
   return Math.max(least, Math.round(of * SCALE));
 }
 

@@ -1,5 +1,5 @@
 /**
- * `npm run bench:streams`: what a thousand quiet clients of `GET /events` cost their hub, beside a thousand
+ * `npm run bench:streams`: what a thousand quiet clients of each adapter of the Worker cost, beside a thousand
  * WebSockets at a hub of their own. Writes its part of docs/benchmarks.md. It fails when a hub was woken or called
  * while nothing happened, or when a client missed an event; never because of timing.
  */
@@ -16,13 +16,13 @@ import { wakesBetween, type IdleTrial } from "./idle.ts";
 import { inTime } from "./load/fleet.ts";
 import { Publisher, readEvents } from "./load/stream.ts";
 import { PLAN, SCALE } from "./plan.ts";
-import { ms, tableOf, times, whole } from "./report/table.ts";
+import { ms, tableOf, times, verdict, whole } from "./report/table.ts";
 import { quantile } from "./statistics.ts";
 import { guildHubs } from "./subjects/guild-hub.ts";
 import type { RunningSubject } from "./subjects/subject.ts";
 
 offerHelp(`Usage: npm run bench:streams
-  What a thousand quiet streams over HTTP cost their hub. Writes its part of docs/benchmarks.md.
+  What a thousand quiet clients of each kind cost, over HTTP and WebSocket. Writes its part of docs/benchmarks.md.
     BENCH_SCALE=0.1           a smaller run, which is shown and not written down`);
 
 /** Lone events, after the quiet time, and the time between two, milliseconds. */
@@ -31,7 +31,17 @@ const EVENT_INTERVAL_MS = 400;
 /** A hub sleeps this long after the last that happened, milliseconds; and some more for a busy machine. */
 const SETTLE_MS = 15_000;
 
-type Carrier = "Server-Sent Events" | "WebSockets";
+/** The most memory of a quiet client behind an adapter of the Worker, both sides together, KiB. */
+const ADAPTER_KIB_MAX = 200;
+
+/** How clients are connected, and whether an adapter of the Worker stands between them and their hub. */
+const CARRIERS = {
+  "Server-Sent Events": { isAdapted: true },
+  "Socket.IO": { isAdapted: true },
+  "WebSockets, token in the first frame": { isAdapted: true },
+  WebSockets: { isAdapted: false },
+} as const;
+type Carrier = keyof typeof CARRIERS;
 
 /** Clients of one hub that only listen. */
 class Audience {
@@ -71,8 +81,11 @@ class Audience {
     let hasLeft = false;
     const wire = openWire(entrance, {
       onText: (text) => {
-        if (text.includes('"type":"snapshot"')) resolve();
-        readEvents(Buffer.from(text), (index) => {
+        // Of Socket.IO: its heartbeat.
+        if (text === "2") wire.send("3");
+        if (text.includes('"type":"snapshot"') || text.startsWith('42["snapshot"')) resolve();
+        const named = text.replace(/^42\["(?=voice\.)/, '"event":"');
+        readEvents(Buffer.from(named), (index) => {
           if (index !== (due ?? index))
             this.faults.push(`event ${index} came where ${due} was due`);
           due = index + 1;
@@ -109,13 +122,27 @@ type Trial = {
 
 function entranceOf(carrier: Carrier, port: number, identity: Identity, index: number): Entrance {
   const token = identity.tokenOf(index);
-  if (carrier === "WebSockets") {
-    const hello = JSON.stringify({ type: "auth", token });
-    const url = new URL(`ws://127.0.0.1:${port}/ws`);
-    return { kind: "socket", url, headers: ownAddress(), hello };
+  const bearer = { authorization: `Bearer ${token}` };
+  const socket = (at: string, headers: Entrance["headers"], hello?: string): Entrance => ({
+    kind: "socket",
+    url: new URL(`ws://127.0.0.1:${port}${at}`),
+    headers: { ...headers, ...ownAddress() },
+    ...(hello === undefined ? {} : { hello }),
+  });
+  switch (carrier) {
+    case "Server-Sent Events": {
+      const headers = { ...bearer, accept: "text/event-stream" };
+      return { kind: "stream", url: new URL(`http://127.0.0.1:${port}/events`), headers };
+    }
+    case "Socket.IO": {
+      const at = "/socket.io/?EIO=4&transport=websocket";
+      return socket(at, {}, `40${JSON.stringify({ token })}`);
+    }
+    case "WebSockets, token in the first frame":
+      return socket("/ws", {}, JSON.stringify({ type: "auth", token }));
+    case "WebSockets":
+      return socket("/ws", bearer);
   }
-  const headers = { authorization: `Bearer ${token}`, accept: "text/event-stream" };
-  return { kind: "stream", url: new URL(`http://127.0.0.1:${port}/events`), headers };
 }
 
 /** Opens the clients, and watches the hub while nothing happens. */
@@ -152,7 +179,7 @@ await runBench("streams", "CPU time and memory", async ({ folder, secret, atEnd 
   console.log("bundling …");
   const bundle = await bundleWorker(path.join(folder, "bundle"));
   const { single } = guildHubs({ bundle, identity, secret }, folder);
-  const carriers: readonly Carrier[] = ["Server-Sent Events", "WebSockets"];
+  const carriers = Object.keys(CARRIERS) as Carrier[];
   const servers = new Map<Carrier, RunningSubject>();
   for (const carrier of carriers) {
     const server = await single.start(path.join(folder, carrier), { observed: true });
@@ -192,6 +219,11 @@ await runBench("streams", "CPU time and memory", async ({ folder, secret, atEnd 
         ["its wakes", ({ wakes }) => String(wakes)],
         ["server CPU", ({ cpuMs }) => ms(cpuMs)],
         ["KiB per client", ({ kibPerClient }) => whole(kibPerClient)],
+        [
+          `≤ ${ADAPTER_KIB_MAX}`,
+          ({ carrier, kibPerClient }) =>
+            CARRIERS[carrier].isAdapted ? verdict(kibPerClient <= ADAPTER_KIB_MAX) : "",
+        ],
         ["lone event p50", (trial) => ms(p50(trial))],
         [
           "× WebSockets",

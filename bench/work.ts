@@ -44,7 +44,7 @@ export async function publishAndReceive(
 
 /** Does some work. @returns the server's CPU in that time, seconds */
 export async function cpuSecondsOf(
-  { pid }: RunningSubject,
+  { pid }: Pick<RunningSubject, "pid">,
   work: () => Promise<unknown>,
 ): Promise<number> {
   const before = await usageOf(pid);

@@ -24,10 +24,13 @@ it("loses, repeats, reorders and leaks nothing while processes, links and reader
   expect(status, `DRILL_SEED=${SEED}; the histories are in ${folder}\n${report}`).toBe(0);
   await rm(folder, { recursive: true });
 
-  expect(report).toContain("lost 0  duplicated 0  reordered 0  leaked 0  reset 0  wrong 0");
+  expect(report).toContain(
+    "lost 0  duplicated 0  reordered 0  leaked 0  unanswered 0  reset 0  wrong 0",
+  );
   const deliveries = Number(/^deliveries ([\d,]+)/.exec(report)?.[1]?.replaceAll(",", ""));
   expect(deliveries).toBeGreaterThan(LEAST_DELIVERIES);
   expect(report).toMatch(/clients, [1-9]\d* relays/);
+  expect(report).toMatch(/calls {6}answered [1-9]/);
   for (const [kind, count] of Object.entries(SHORT_DRILL.faults)) {
     expect(report, `${count} times ${kind}`).toMatch(new RegExp(`(?<!not: )${kind}[^,]* \\d`));
   }

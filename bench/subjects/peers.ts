@@ -131,7 +131,8 @@ function startNode(
   return startScript(script, folder, { SETTINGS: JSON.stringify(settings) });
 }
 
-async function startScript(
+/** Starts a script of ours as a server. */
+export async function startScript(
   script: string,
   folder: string,
   variables: NodeJS.ProcessEnv,

@@ -68,10 +68,19 @@ export function workerServices(
 }
 
 /** Bundles one module with its imports. @returns the bundle, an absolute path */
-export async function bundleModule(entry: string, folder: string): Promise<string> {
+export async function bundleModule(
+  entry: string,
+  folder: string,
+  compatibilityFlags: readonly string[] = [],
+): Promise<string> {
   await mkdir(folder, { recursive: true });
   const config = path.join(folder, "wrangler.json");
-  const settings = { name: "peer", main: entry, compatibility_date: COMPATIBILITY_DATE };
+  const settings = {
+    name: "peer",
+    main: entry,
+    compatibility_date: COMPATIBILITY_DATE,
+    compatibility_flags: compatibilityFlags,
+  };
   await writeFile(config, JSON.stringify(settings));
   const out = path.join(folder, "worker");
   await dryRun(folder, ["--config", config, "--outdir", out]);

@@ -7,6 +7,7 @@ import path from "node:path";
 import { FILES } from "./drill.ts";
 import {
   readLines,
+  type CallLine,
   type ClientLine,
   type DrillFacts,
   type FaultLine,
@@ -30,6 +31,7 @@ const judged = judge({
       name: path.basename(name, ".jsonl"),
       lines: () => readLines<ClientLine>(path.join(folder, FILES.clients, name)),
     })),
+  calls: readLines<CallLine>(inFolder(FILES.calls)),
   faults: readLines<FaultLine>(inFolder(FILES.faults)),
 });
 console.log(writeReport(judged, factsOfDrill));
@@ -37,17 +39,20 @@ process.exitCode = isClean(judged, factsOfDrill) ? 0 : 1;
 
 /** Whether the verdict has no problem. */
 function isClean(verdict: Verdict, facts: DrillFacts): boolean {
-  return verdict.problems.all.length === 0 && facts.problems.length === 0 && verdict.deliveries > 0;
+  const { problems, deliveries, calls } = verdict;
+  const isEmpty = deliveries === 0 || calls.answered === 0;
+  return problems.all.length === 0 && facts.problems.length === 0 && !isEmpty;
 }
 
 /** The verdict for a person; the figures that must be 0 come first. */
 function writeReport(verdict: Verdict, facts: DrillFacts): string {
-  const { problems, journals } = verdict;
+  const { problems, journals, calls } = verdict;
   const events = [...journals].map(([guild, count]) => `${number(count)} (${guild})`).join(", ");
   return [
     `deliveries ${number(verdict.deliveries)}  to ${verdict.clients} clients, ${facts.relays} relays; journaled ${events}`,
     PROBLEM_KINDS.map((kind) => `${kind} ${problems.count(kind)}`).join("  "),
     `faults     ${counts(verdict.faults)}`,
+    `calls      answered ${number(calls.answered)}, failed: ${counts(calls.failed)}, callers gone ${number(calls.left)}`,
     `resumes    ${number(verdict.resumes)}`,
     `snapshots  ${counts(verdict.snapshots)}`,
     `closes     ${counts(verdict.closes)}`,

@@ -1,5 +1,10 @@
 import { Acknowledging } from "../../dev/testing/wire/acknowledging.ts";
-import { openWire, type Entrance, type Wire } from "../../dev/testing/wire/wire.ts";
+import {
+  openWire,
+  type Entrance,
+  type Wire,
+  type WireEvents,
+} from "../../dev/testing/wire/wire.ts";
 import { doublingPause, type Backoff } from "../../src/protocol/backoff.ts";
 import { PING_FRAME } from "../../src/protocol/frames.ts";
 import {
@@ -20,6 +25,7 @@ import {
   type SeenFrame,
 } from "./history.ts";
 import { openPoll } from "./poll.ts";
+import { openSocketIo } from "./socket-io.ts";
 import type { Random } from "./random.ts";
 
 const LONG_TOKEN_SECONDS = 3_600;
@@ -151,7 +157,7 @@ export class DrillClient {
       }
       const grants = grantsOf(identity);
       this.#write({ k: "connect", grants, exp: token.exp, claim });
-      this.#listen(entrance, claim);
+      this.#listen(entrance, token, claim);
     } catch {
       this.#later(0);
     }
@@ -195,13 +201,12 @@ export class DrillClient {
     );
   }
 
-  #listen(entrance: Entrance, claim: Claim | null): void {
+  #listen(entrance: Entrance, token: Token, claim: Claim | null): void {
     this.#openedAt = Date.now();
     this.#stalledUntil = 0;
     this.#renewing = false;
     const { entry } = this.spec;
-    const open = entry === "poll" ? openPoll : openWire;
-    this.#wire = open(entrance, {
+    const events: WireEvents = {
       onText: (text, id) => {
         if (this.#isOver) return;
         const isGood = entry !== "stream" || isWhereItSays(text, id);
@@ -216,7 +221,11 @@ export class DrillClient {
         this.#write({ k: "refused", status });
         this.#later(retryAfterMs);
       },
-    });
+    };
+    this.#wire =
+      entry === "socket-io"
+        ? openSocketIo(entrance, token.text, claim, events)
+        : (entry === "poll" ? openPoll : openWire)(entrance, events);
   }
 
   #take(text: string, claim: Claim | null): void {

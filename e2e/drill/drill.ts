@@ -1,7 +1,7 @@
 import path from "node:path";
 import { mkdirSync, writeFileSync } from "node:fs";
 import type { Stack } from "../../dev/testing/stack.ts";
-import { LineWriter, type DrillFacts, type TruthLine } from "./history.ts";
+import { LineWriter, type CallLine, type DrillFacts, type TruthLine } from "./history.ts";
 import type { DrillPlan } from "./plan.ts";
 import type { Random } from "./random.ts";
 
@@ -25,6 +25,7 @@ export const FILES = {
   /** One file per client. */
   clients: "clients",
   truth: "truth.jsonl",
+  calls: "calls.jsonl",
   faults: "faults.jsonl",
   facts: "facts.json",
 } as const;
@@ -33,6 +34,7 @@ export const FILES = {
 export class DrillLog {
   readonly folder: string;
   readonly #truth: LineWriter;
+  readonly #calls: LineWriter;
   readonly #faults: LineWriter;
   readonly #problems: string[] = [];
   /** Relays that held sockets at the end. */
@@ -43,6 +45,7 @@ export class DrillLog {
     this.folder = folder;
     mkdirSync(path.join(folder, FILES.clients), { recursive: true });
     this.#truth = new LineWriter(path.join(folder, FILES.truth));
+    this.#calls = new LineWriter(path.join(folder, FILES.calls));
     this.#faults = new LineWriter(path.join(folder, FILES.faults));
   }
 
@@ -53,6 +56,10 @@ export class DrillLog {
 
   truth(line: TruthLine): void {
     this.#truth.write(line);
+  }
+
+  call(line: CallLine): void {
+    this.#calls.write(line);
   }
 
   /** Records an injected fault. */
@@ -68,6 +75,7 @@ export class DrillLog {
   /** Writes everything that is pending. */
   close(facts: Pick<DrillFacts, "seed" | "seconds">): void {
     this.#truth.flush();
+    this.#calls.flush();
     this.#faults.flush();
     const all: DrillFacts = { ...facts, relays: this.relays, problems: this.#problems };
     writeFileSync(path.join(this.folder, FILES.facts), JSON.stringify(all));

@@ -57,6 +57,10 @@ export async function knock(
     return { kind: "stream", url, headers: { ...bearer, accept: "text/event-stream", ...last } };
   }
   url.protocol = "ws:";
+  if (spec.entry === "socket-io") {
+    const path = new URL("/socket.io/?EIO=4&transport=websocket", url);
+    return { kind: "socket", url: path, headers: {} };
+  }
   if (spec.entry === "auth") {
     const hello = JSON.stringify({ type: "auth", token: token.text, ...claim });
     return { kind: "socket", url, headers: {}, hello };

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { eventually } from "../../dev/testing/eventually.ts";
 import type { TcpProxy } from "../../dev/testing/tcp-proxy.ts";
 import type { ClientSpec, Misplaced } from "./fleet.ts";
+import type { Calls } from "./calls.ts";
 import type { DrillClient } from "./drill-client.ts";
 import type { Drill } from "./drill.ts";
 import type { FaultKind } from "./plan.ts";
@@ -18,6 +19,7 @@ type Targets = {
   /** The links that get faults. */
   readonly clientLinks: readonly TcpProxy[];
   readonly clients: readonly DrillClient[];
+  readonly calls: Calls;
   /** The clients whose links get no faults. */
   readonly undisturbed: readonly DrillClient[];
 };
@@ -50,7 +52,7 @@ export class Faults {
   /** Ends all faults that are in force. */
   heal(): void {
     this.#drill.stack.hubNetwork.heal();
-    for (const link of this.#targets.clientLinks) link.heal();
+    for (const link of [...this.#targets.clientLinks, this.#targets.calls.link]) link.heal();
     for (const client of this.#targets.clients) client.readOn();
   }
 
@@ -104,6 +106,14 @@ export class Faults {
       case "container killed":
         log.fault(kind, "SIGKILL");
         return stack.kill("gateway");
+      case "calls killed":
+        log.fault(kind, "SIGKILL");
+        return this.#targets.calls.kill();
+      case "caller dropped":
+        return log.fault(kind, await this.#targets.calls.drop());
+      case "caller link cut":
+      case "caller link stalled":
+        return this.#breakLink(kind, this.#targets.calls.link, signal);
       case "client link cut":
       case "client link stalled":
       case "client link slow":
@@ -119,7 +129,10 @@ export class Faults {
       case "position nonsense": {
         const how = kind.slice("position ".length) as Misplaced;
         // An ordinary client: the observers' histories are the journal.
-        const ordinary = this.#targets.clients.filter(({ spec }) => !spec.observer);
+        // Socket.IO's offset cannot be nonsense: what is no number is none.
+        const ordinary = this.#targets.clients.filter(
+          ({ spec }) => !spec.observer && (how !== "nonsense" || spec.entry !== "socket-io"),
+        );
         return this.#toClient(kind, (client) => client.drop(how), "", ordinary);
       }
       case "reader lost": {

@@ -15,8 +15,8 @@ export type ClientSpec = {
   readonly identity: Identity;
   readonly batch: boolean;
   readonly signals: boolean;
-  /** How it authenticates on a WebSocket (rooms.md §2), or which form of `GET /events` it uses. */
-  readonly entry: "ticket" | "header" | "auth" | "stream" | "poll";
+  /** How it authenticates on a WebSocket (rooms.md §2), which form of `GET /events` it uses, or Socket.IO. */
+  readonly entry: "ticket" | "header" | "auth" | "stream" | "poll" | "socket-io";
   /** How it shows that it reads; a silent client never does. */
   readonly life: "acks" | "pings" | "silent";
   /** Whether it subscribes to some channels, which change now and then. */
@@ -67,7 +67,15 @@ const OTHER_OBSERVERS = 2;
 const SOCKETS_OF_ONE = 3;
 
 const SOCKET_ENTRIES = ["ticket", "ticket", "ticket", "ticket", "header", "auth"] as const;
-const ENTRIES = [...SOCKET_ENTRIES, ...SOCKET_ENTRIES, "stream", "stream", "poll"] as const;
+const ENTRIES = [
+  ...SOCKET_ENTRIES,
+  ...SOCKET_ENTRIES,
+  "stream",
+  "stream",
+  "poll",
+  "socket-io",
+  "socket-io",
+] as const;
 
 /** Users who open rooms; private rooms need a Discord account. */
 export const OWNERS: readonly Identity[] = ["anna", "berta", "clara"].map((sub, at) => ({
@@ -108,8 +116,9 @@ export function specsOf(plan: DrillPlan, random: Random): ClientSpec[] {
       narrows: random.chance(0.15),
       token: random.pick(["lasts", "lasts", "lasts", "lasts", "renewed", "expires"]),
     };
-    // Over HTTP a client can send neither acknowledgements nor a newer token.
-    if (entry !== "stream" && entry !== "poll") return spec;
+    // Over HTTP a client can send neither acknowledgements nor a newer token. One of Socket.IO acknowledges by its
+    // pongs, and could send the others.
+    if (entry !== "stream" && entry !== "poll" && entry !== "socket-io") return spec;
     return { ...spec, life: "silent", narrows: false, token: random.pick(["lasts", "expires"]) };
   };
   return [

@@ -129,6 +129,22 @@ export type TruthLine =
       readonly events: readonly SeenEvent[];
     };
 
+/** What happened to a call between two clients of a hub of an account; `call` is a name of its own. */
+export type CallFact =
+  | { readonly k: "called"; readonly call: string }
+  /** A client was asked to answer it. */
+  | { readonly k: "asked"; readonly call: string; readonly by: string }
+  /** The caller got an answer, which says to which call and by whom. */
+  | { readonly k: "answered"; readonly call: string; readonly to: string; readonly by: string }
+  | { readonly k: "failed"; readonly call: string; readonly why: string }
+  /** The caller lost its connection, and the call with it. */
+  | { readonly k: "left"; readonly call: string }
+  /** A client got this many answers for which nothing waited. */
+  | { readonly k: "strays"; readonly by: string; readonly count: number };
+
+/** One line of the calls' history; `t` is the time, milliseconds since 1970. */
+export type CallLine = { readonly t: number } & CallFact;
+
 /** An injected fault. */
 export type FaultLine = { readonly t: number; readonly k: string; readonly what: string };
 
@@ -153,7 +169,7 @@ export class LineWriter {
     this.#path = path;
   }
 
-  write(line: ClientLine | TruthLine | FaultLine): void {
+  write(line: ClientLine | TruthLine | CallLine | FaultLine): void {
     this.writeText(JSON.stringify(line));
   }
 

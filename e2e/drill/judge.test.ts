@@ -265,6 +265,11 @@ it.each<[string, ProblemKind, readonly Step[]]>([
 });
 
 it("names a client without a history", () => {
-  const verdict = judge({ truth: [], clients: [{ name: "x", lines: () => [] }], faults: [] });
+  const verdict = judge({
+    truth: [],
+    clients: [{ name: "x", lines: () => [] }],
+    calls: [],
+    faults: [],
+  });
   expect(verdict.problems.count("wrong")).toBe(1);
 });

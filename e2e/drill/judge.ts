@@ -1,7 +1,8 @@
 import type { RoomsView } from "../checker.ts";
 import { addOne, ClientCheck, type SeenSnapshot, type Tally } from "./client-check.ts";
-import type { ClientLine, FaultLine, SeenEvent, TruthLine } from "./history.ts";
+import type { CallLine, ClientLine, FaultLine, SeenEvent, TruthLine } from "./history.ts";
 import { Journal } from "./journal.ts";
+import { judgeCalls, type CallTally } from "./judge-calls.ts";
 import { Problems } from "./problems.ts";
 
 /** The records of a run. Each may be read several times. */
@@ -11,6 +12,7 @@ type DrillHistory = {
     readonly name: string;
     readonly lines: () => Iterable<ClientLine>;
   }[];
+  readonly calls: Iterable<CallLine>;
   readonly faults: Iterable<FaultLine>;
 };
 
@@ -18,6 +20,7 @@ type DrillHistory = {
 export type Verdict = Readonly<Tally> & {
   readonly problems: Problems;
   readonly clients: number;
+  readonly calls: CallTally;
   /** Injected faults by kind. */
   readonly faults: ReadonlyMap<string, number>;
   /** Events of each guild. */
@@ -60,6 +63,7 @@ export function judge(history: DrillHistory): Verdict {
     ...tally,
     problems,
     clients: history.clients.length,
+    calls: judgeCalls(history.calls, problems),
     faults,
     journals: new Map([...journals].map(([guild, journal]) => [guild, journal.head])),
   };

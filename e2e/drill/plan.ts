@@ -15,6 +15,10 @@ const FULL_FAULTS = {
   "position forgotten": 30,
   "position older": 60,
   "position nonsense": 45,
+  "caller dropped": 60,
+  "caller link cut": 10,
+  "caller link stalled": 10,
+  "calls killed": 6,
 };
 export type FaultKind = keyof typeof FULL_FAULTS;
 
@@ -23,6 +27,9 @@ export type DrillPlan = {
   /** Clients of the primary guild besides the observers, and of a second guild. */
   readonly clients: number;
   readonly otherClients: number;
+  /** Clients of a hub of an account, which call each other, and their calls per second, all together. */
+  readonly callers: number;
+  readonly callsPerSecond: number;
   /** Rooms of the primary guild; every second one is private. */
   readonly rooms: number;
   /** Interval at which a room opens and another ends, milliseconds; null: only at the beginning. */
@@ -59,6 +66,8 @@ export const CLIENT_LINKS = 9;
 export const FULL_DRILL: DrillPlan = {
   clients: 360,
   otherClients: 60,
+  callers: 30,
+  callsPerSecond: 40,
   rooms: 10,
   roomTurnoverMs: 20_000,
   trafficMs: 390_000,
@@ -82,6 +91,8 @@ export const FULL_DRILL: DrillPlan = {
 export const SHORT_DRILL: DrillPlan = {
   clients: 110,
   otherClients: 20,
+  callers: 12,
+  callsPerSecond: 30,
   rooms: 4,
   // The repair of a creation that a kill interrupted starts after half a minute, and events are held until
   // then.
@@ -108,6 +119,10 @@ export const SHORT_DRILL: DrillPlan = {
     "position forgotten": 4,
     "position older": 6,
     "position nonsense": 6,
+    "caller dropped": 6,
+    "caller link cut": 2,
+    "caller link stalled": 2,
+    "calls killed": 2,
   },
   killsUntil: 0.7,
   linkFaultMs: 1_500,

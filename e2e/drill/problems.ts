@@ -4,6 +4,8 @@ export const PROBLEM_KINDS = [
   "duplicated",
   "reordered",
   "leaked",
+  /** A call that neither had an answer nor failed. */
+  "unanswered",
   /** A client had to start over although its position could be resumed. */
   "reset",
   /** Any other violation of the protocol. */

@@ -6,6 +6,7 @@ import { eventually } from "../../dev/testing/eventually.ts";
 import { freePorts } from "../../dev/stack/ports.ts";
 import { startStack } from "../../dev/testing/stack.ts";
 import { startTcpProxy, type TcpProxy } from "../../dev/testing/tcp-proxy.ts";
+import { Calls } from "./calls.ts";
 import { DrillClient } from "./drill-client.ts";
 import { DrillLog, type Drill } from "./drill.ts";
 import { Faults } from "./faults.ts";
@@ -69,6 +70,7 @@ async function populate(drill: Drill): Promise<void> {
   const links = await Promise.all(
     ports.map((port) => startTcpProxy(port, stack.process.ports.worker)),
   );
+  const calls = await Calls.start(drill);
   const rooms = new RoomLife(drill);
   const clients: DrillClient[] = [];
   const beat = setInterval(() => {
@@ -91,10 +93,11 @@ async function populate(drill: Drill): Promise<void> {
       if (waiting.length > 0) throw new Error(waiting.map(({ spec }) => spec.name).join());
     };
     await eventually("all clients are served", isServed, plan.settleMs);
-    await traffic(drill, rooms, clients, links, around);
+    await traffic(drill, { rooms, clients, calls, links, around });
   } finally {
     clearInterval(beat);
     for (const client of clients) client.stop();
+    await calls.stop();
     await Promise.all(links.map((link) => link.close()));
   }
 }
@@ -128,10 +131,19 @@ function surroundings(
 /** Events and faults at the same time; then everything is repaired and all clients catch up. */
 async function traffic(
   parts: Drill,
-  rooms: RoomLife,
-  clients: DrillClient[],
-  links: readonly TcpProxy[],
-  around: (link: TcpProxy) => Surroundings,
+  {
+    rooms,
+    clients,
+    calls,
+    links,
+    around,
+  }: {
+    readonly rooms: RoomLife;
+    readonly clients: DrillClient[];
+    readonly calls: Calls;
+    readonly links: readonly TcpProxy[];
+    readonly around: (link: TcpProxy) => Surroundings;
+  },
 ): Promise<void> {
   const { plan, log, stack, say, hurry } = parts;
   const publishLoosely = loosePublisher(parts, () => rooms.channels);
@@ -139,6 +151,7 @@ async function traffic(
   const faults = new Faults(parts, {
     clientLinks: links.slice(0, -1),
     clients,
+    calls,
     undisturbed: clients.filter((_, index) => index % links.length === links.length - 1),
   });
   const byDiscord = plan.eventsPerSecond * DISCORD_SHARE;
@@ -152,6 +165,7 @@ async function traffic(
     const sources = [
       publishLoosely(plan.eventsPerSecond - byDiscord, ending),
       fenced.publish(plan.otherEventsPerSecond, ending),
+      calls.run(ending),
       rooms.moveAround(byDiscord / EVENTS_PER_MOVE, ending),
       ...(plan.roomTurnoverMs === null ? [] : [rooms.turnOver(plan.roomTurnoverMs, ending)]),
     ];
@@ -169,6 +183,7 @@ async function traffic(
     clearInterval(progress);
     stop();
   }
+  await calls.settle();
   await settle(parts, fenced.finish, clients);
   log.relays = await countRelays(stack);
   await readBack(parts, clients, around(pickLink(links, 0)));

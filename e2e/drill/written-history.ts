@@ -84,6 +84,7 @@ export function judged(
       client("observer", true, change.observer ?? OBSERVER),
       ...(steps.length === 0 ? [] : [client("bob", false, steps)]),
     ],
+    calls: [],
     faults: [],
   });
 }
