@@ -8,7 +8,8 @@ import { clientOf, type ExtensionTurns } from "./extension-turns.ts";
 import type { Client, HubExtension, SocketExtension } from "./extension.ts";
 import type { StreamHost } from "./host.ts";
 import type { RuntimeSocket } from "./runtime.ts";
-import type { SqliteDuplex } from "./sqlite-duplex.ts";
+import { SqliteCalls } from "./sqlite-calls.ts";
+import type { SqliteConnections } from "./sqlite-connections.ts";
 
 /** Task that fails the calls whose deadline has passed. */
 export const CALLS_TASK = "hub/calls";
@@ -22,13 +23,15 @@ export const LOST_TASK = "hub/lost";
 /** A closed connection that its hub did not see closing: it was lost in a crash. */
 const LOST_CODE = 1006;
 
+const callsIn = (sql: SqlStorage): SqliteCalls => new SqliteCalls(sql);
+
 /** A session that was closed, and its code. */
 type Gone = { readonly client: Client; readonly code: number };
 
 /** What the extensions of a hub hear from its sockets, and say to them (HUB-21). */
 export class Duplex {
   readonly #direct: Direct<RuntimeSocket>;
-  readonly #store: SqliteDuplex;
+  readonly #store: SqliteConnections;
   readonly #ears: readonly (readonly [HubExtension, SocketExtension])[];
   readonly #defer: (act: () => void) => void;
   readonly #turns: ExtensionTurns;
@@ -44,7 +47,7 @@ export class Duplex {
    */
   constructor(parts: {
     readonly host: StreamHost;
-    readonly store: SqliteDuplex;
+    readonly store: SqliteConnections;
     readonly extensions: readonly HubExtension[];
     readonly turns: ExtensionTurns;
     readonly defer: (act: () => void) => void;
@@ -64,7 +67,7 @@ export class Duplex {
       host.schedule();
     };
     this.#calls = new Calls({
-      store,
+      store: () => turns.kept(callsIn),
       clock: host.clock,
       newId: host.newId,
       canBeAsked: (connection) => this.#direct.canBeAsked(connection),
@@ -73,7 +76,13 @@ export class Duplex {
       answer: ({ caller, ack }, data) => answer(caller, ack, data),
       fail: ({ caller, ack, extension }, why) =>
         answer(caller, ack, this.#failureOf(extension, why)),
-      schedule: (at) => host.store.writeTask(CALLS_TASK, at),
+      runBy: (at) => {
+        const known = host.store.readTask(CALLS_TASK);
+        // The one that runs is over, whatever it was scheduled for.
+        if (known === null || at < known || known <= host.clock()) {
+          host.store.writeTask(CALLS_TASK, at);
+        }
+      },
     });
   }
 

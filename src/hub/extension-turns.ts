@@ -67,6 +67,11 @@ export class ExtensionTurns {
     }
   }
 
+  /** Something that is kept until a turn is rolled back. */
+  get kept(): Kept {
+    return this.#objects.kept;
+  }
+
   /** Publishes for an extension. A refusal is a bug of the extension: its whole turn is rolled back. */
   readonly publish: Publish = (publication) => {
     const published = this.#ports.sequencer.publish(publication);

@@ -37,7 +37,7 @@ import type {
 } from "./publisher.ts";
 import type { HubRuntime } from "./runtime.ts";
 import { Snapshots } from "./snapshots.ts";
-import { SqliteDuplex } from "./sqlite-duplex.ts";
+import { SqliteConnections } from "./sqlite-connections.ts";
 import { SqliteStore } from "./sqlite-store.ts";
 
 /** What the running areas add to a hub. */
@@ -142,7 +142,7 @@ export class HubObject {
     this.#duplex = extensions.some(({ sockets }) => sockets !== undefined)
       ? new Duplex({
           host: this.host,
-          store: new SqliteDuplex(runtime.storage.sql),
+          store: new SqliteConnections(runtime.storage.sql),
           extensions,
           turns: this.#turns,
           defer: (act) => this.#sequencer.defer(act),

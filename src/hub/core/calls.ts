@@ -47,7 +47,8 @@ export interface CallStore {
 
 /** What calls need from the hub. */
 export type CallPorts = {
-  readonly store: CallStore;
+  /** Asked for in each turn, because it is another one after a rollback. */
+  readonly store: () => CallStore;
   readonly clock: Clock;
   readonly newId: IdGenerator;
   /** Whether a connection is open; `full`: it has not taken what it was sent. */
@@ -61,8 +62,8 @@ export type CallPorts = {
     call: Pick<PendingCall, "caller" | "ack" | "extension">,
     why: CallFailure,
   ) => void;
-  /** Sets when {@link Calls.expire} runs, milliseconds; null: not at all. */
-  readonly schedule: (at: number | null) => void;
+  /** Makes {@link Calls.expire} run at this time, milliseconds, if it would run later or not at all. */
+  readonly runBy: (at: number) => void;
 };
 
 /**
@@ -83,7 +84,8 @@ export class Calls {
     data: unknown,
     timeoutMs: number,
   ): void {
-    const { store, clock, newId, canBeAsked, ask, fail } = this.#ports;
+    const { clock, newId, canBeAsked, ask, fail } = this.#ports;
+    const store = this.#ports.store();
     const { caller, target } = call;
     const state = caller === target ? "no" : canBeAsked(target);
     if (state === "no") return fail(call, "no_target");
@@ -93,7 +95,7 @@ export class Calls {
     const now = clock();
     const pending = { ...call, id: newId(now), deadline: now + timeoutMs };
     store.addCall(pending);
-    this.#schedule();
+    this.#ports.runBy(pending.deadline);
     return ask(pending, name, data);
   }
 
@@ -103,31 +105,31 @@ export class Calls {
    * @returns whether the call waited for it
    */
   answered(target: string, id: string, data: unknown): boolean {
-    const call = this.#ports.store.takeCall(id, target);
+    const call = this.#ports.store().takeCall(id, target);
     if (call === null) return false;
-    this.#schedule();
     this.#ports.answer(call, data);
     return true;
   }
 
   /** A connection is gone: the calls to it fail now, and nobody waits for those that it made. */
   gone(connectionId: string): void {
-    const { store, fail } = this.#ports;
+    const { fail } = this.#ports;
+    const store = this.#ports.store();
     store.dropCallsOf(connectionId);
     const calls = store.takeCallsTo(connectionId);
-    this.#schedule();
     for (const call of calls) fail(call, "target_gone");
   }
 
-  /** Fails the calls whose deadline has passed. */
+  /**
+   * Fails the calls whose deadline has passed. It may run early, because a call that ends does not move the time: a
+   * row less for each call.
+   */
   expire(): void {
-    const { store, clock, fail } = this.#ports;
+    const { clock, fail, runBy } = this.#ports;
+    const store = this.#ports.store();
     const calls = store.takeDueCalls(clock());
-    this.#schedule();
+    const next = store.nextCallDeadline();
+    if (next !== null) runBy(next);
     for (const call of calls) fail(call, "timed_out");
-  }
-
-  #schedule(): void {
-    this.#ports.schedule(this.#ports.store.nextCallDeadline());
   }
 }
