@@ -34,8 +34,8 @@ export const CHAT_ROWS = {
   shardEvent: 3,
   /** The same event in a journal of one user: one row added, one deleted. */
   userEvent: 2,
-  /** A call of one client to another: the call 4 (with its indexes), its end 1, the task 4, the alarm 1. */
-  clientCall: 10,
+  /** A call of one client to another: the call, and its end. */
+  clientCall: 2,
 } as const;
 
 /** What a deployment of chat has to do at one moment. */
