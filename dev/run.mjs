@@ -25,13 +25,18 @@ const SCRIPTS = {
     `Usage: npm run proof:page
   Lighthouse judges every view of the page: accessible, and made as it should be.`,
   ],
+  "proof:socket-io": [
+    "e2e/proof.ts",
+    `Usage: npm run proof:socket-io
+  Clients of Socket.IO that nobody here wrote use a hub: in Node, in a browser, and in Python.`,
+  ],
 };
 
 const [name = ""] = process.argv.splice(2, 1);
 const script = SCRIPTS[name];
 if (script === undefined) stop(`dev/run.mjs knows ${Object.keys(SCRIPTS).join(", ")}`);
 offerHelp(script[1]);
-// Both proofs are one program, which gets the name of the proof as an argument.
+// The proofs are one program, which gets the name of the proof as an argument.
 if (name.startsWith("proof:")) process.argv.splice(2, 0, name.slice("proof:".length));
 ensureInstalled();
 handOver(script[0]);

@@ -1,5 +1,5 @@
-// The program behind `npm run proof:discord` and `npm run proof:page` (dev/run.mjs): installs the external
-// software that a proof needs, and runs its tests. The last line is `N passed, N failed`.
+// The program behind `npm run proof:discord`, `npm run proof:page` and `npm run proof:socket-io` (dev/run.mjs):
+// installs the external software that a proof needs, and runs its tests. The last line is `N passed, N failed`.
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { findChromium, installChromium } from "../dev/chromium.ts";
@@ -10,12 +10,22 @@ import { PYTHON } from "./proof-discord/library.ts";
 const INSTALL_DEADLINE_MS = 300_000;
 const root = path.dirname(import.meta.dirname);
 
+/** What has to be there for each proof besides its packages. @returns variables for its tests */
+const PROOFS: Readonly<Record<string, () => Readonly<Record<string, string>>>> = {
+  /** Discord's own specification and gateway libraries check the local Discord and what we send to it. */
+  discord: () => preparePython("discord"),
+  /** Lighthouse rates the page in a browser. */
+  page: prepareChromium,
+  /** Clients of Socket.IO connect to our hubs. */
+  "socket-io": () => ({ ...prepareChromium(), ...preparePython("socketio", "aiohttp") }),
+};
+
 const [name = "", ...filters] = process.argv.slice(2);
 /** Has the tests, a `package.json` and its lock file. */
 const folder = path.join(import.meta.dirname, `proof-${name}`);
 const runs = new VitestRuns(root);
 try {
-  const environment = name === "page" ? prepareLighthouse() : prepareLibraries();
+  const environment = (PROOFS[name] ?? unknownProof)();
   const failure = attempt("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error");
   if (failure !== null) throw new Error(`npm ci in e2e/proof-${name} failed:\n${failure}`);
   await buildPage(root, path.join(root, DEPLOYED_PAGE), undefined);
@@ -29,34 +39,42 @@ try {
 }
 runs.finish();
 
-/** Lighthouse rates the page in a browser. @throws when none is found */
-function prepareLighthouse(): Readonly<Record<string, string>> {
+function unknownProof(): never {
+  throw new Error(`There is no proof "${name}", but ${Object.keys(PROOFS).join(", ")}`);
+}
+
+/** @throws when no browser is found */
+function prepareChromium(): Readonly<Record<string, string>> {
   if ((findChromium() ?? installChromium()) !== undefined) return {};
   throw new Error("No Chromium was found. Install one or set CHROMIUM_PATH.");
 }
 
 /**
- * Discord's own specification and independent gateway libraries check the local Discord and what we send to it.
- * One of the libraries is a package of Debian.
- * @returns the variable that says why that one is not available here; empty: it is
+ * Prepares a Python library and what it works with, which are packages of Debian.
+ * @param modules the names under which Python imports them
+ * @returns the variable that says why they are not available here; empty: they are
  */
-function prepareLibraries(): Readonly<Record<string, string>> {
-  const skipped = installPythonLibrary();
+function preparePython(
+  ...modules: readonly [string, ...string[]]
+): Readonly<Record<string, string>> {
+  const skipped = installPython(modules);
   if (skipped === null) return {};
-  console.log(`Skipped: python3-discord on the local gateway. ${skipped}`);
-  return { WITHOUT_PYTHON_DISCORD: skipped };
+  console.log(`Skipped: python3-${modules[0]}. ${skipped}`);
+  return { [`WITHOUT_PYTHON_${modules[0].toUpperCase()}`]: skipped };
 }
 
-/** @returns why python3-discord is not available here; null: it is available */
-function installPythonLibrary(): string | null {
-  const missing = () => attempt(PYTHON, "-c", "import discord");
+/** @returns why the modules are not available here; null: they are available */
+function installPython(modules: readonly string[]): string | null {
+  const missing = () => attempt(PYTHON, "-c", `import ${modules.join(", ")}`);
   if (missing() === null) return null;
+  const packages = modules.map((module) => `python3-${module}`);
+  const names = packages.join(" and ");
   if (process.getuid?.() !== 0)
-    return "python3-discord is not installed, and only root may install it";
-  const install = ["install", "-y", "--no-install-recommends", "python3-discord"];
+    return `Not all of ${names} are installed, and only root may install them`;
+  const install = ["install", "-y", "--no-install-recommends", ...packages];
   const refused = attempt("apt-get", ...install);
   if (refused !== null && attempt("apt-get", "update") === null) attempt("apt-get", ...install);
-  return missing() === null ? null : `apt-get cannot install python3-discord: ${refused ?? ""}`;
+  return missing() === null ? null : `apt-get cannot install ${names}: ${refused ?? ""}`;
 }
 
 /**

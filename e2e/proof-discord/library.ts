@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { z } from "zod";
 
-/** Debian's own Python, which has python3-discord. */
+/** Debian's own Python, which has the libraries that Debian packages. */
 export const PYTHON = "/usr/bin/python3";
 
 const Told = z.discriminatedUnion("kind", [

@@ -14,7 +14,7 @@ import { SOON } from "../testing/soon.ts";
 import { SseReader, type ReceivedMessage } from "../testing/sse-reader.ts";
 import { testProvider, type TestProvider } from "../testing/tokens.ts";
 import { callWorker, mockOutside, streamAs, ticketFor, upgrade } from "../testing/worker.ts";
-import { HANDOVER_HEADER, type Handover, writeHandover } from "./handover.ts";
+import { HANDOVER_HEADER } from "./handover.ts";
 import type { Audience, Publication } from "./publisher.ts";
 
 const GUILD = env.PRIMARY_GUILD_ID;

@@ -66,7 +66,8 @@ export const SOCKET_IO_DIALECT: Dialect = {
     return { code, reason: meaning };
   },
   direct: {
-    message: (name, data) => eventPacket(name, data),
+    // A client with connection state recovery takes a text in the last place for its position.
+    message: (name, data) => eventPacket(name, data, {}),
     answer: (ack, data) =>
       encodePacket({ type: PacketType.ACK, nsp: "/", id: Number(ack), data: [data] }),
     call: (id, name, data) => `${SOCKET_IO_MARKS.call}${id}:${JSON.stringify([name, data])}`,

@@ -100,6 +100,8 @@ function refusalOf(
 ): { readonly code: number; readonly message: string } | null {
   if (query.get("EIO") !== "4") return { code: 5, message: "Unsupported protocol version" };
   if (query.get("transport") !== "websocket") return { code: 0, message: "Transport unknown" };
+  // It belongs to a session of another transport, from which this one would be an upgrade.
+  if (query.has("sid")) return { code: 1, message: "Session ID unknown" };
   if (request.method !== "GET") return { code: 2, message: "Bad handshake method" };
   const isUpgrade = request.headers.get("Upgrade")?.toLowerCase() === "websocket";
   return isUpgrade ? null : { code: 3, message: "Bad request" };
