@@ -14,20 +14,21 @@ import type { MemorySocket } from "../../testing/memory-platform.ts";
 import { OPCODE_CLIENT } from "../../testing/opcode-dialect.ts";
 import { KIND } from "../../testing/virtual-guild.ts";
 import { VirtualHub } from "../../testing/virtual-hub.ts";
+import { taken } from "./carried.ts";
 import { factsOf, type Transport } from "./transport.ts";
 
 const CLIENTS = 8;
 const ROLES = ["r0", "r1"] as const;
 
-/** How a client confirms what it has received. */
-type Manner = "acks" | "pings" | "silent";
+/** How a client confirms what it has received; `worker`: the Worker does so for it. */
+type Manner = "acks" | "pings" | "silent" | "worker";
 
 /** The state of a client: its position, and everything that it has received since its snapshot. */
 type Client = {
   readonly sub: string;
   readonly batch: boolean;
   readonly signals: boolean;
-  readonly manner: Manner;
+  manner: Manner;
   /** The roles of its next token. */
   roles: readonly string[];
   socket: MemorySocket | null;
@@ -93,7 +94,9 @@ class Model {
     sub: ["a", "b", "c", "d"][i % 4] ?? "a",
     batch: i % 2 === 1,
     signals: i % 3 === 0,
-    manner: (["acks", "acks", "pings", "silent"] as const)[Math.floor(i / 2)] ?? "silent",
+    manner:
+      (["acks", "acks", "pings", "silent"] as const satisfies Manner[])[Math.floor(i / 2)] ??
+      "silent",
     roles: [],
     socket: null,
     taken: 0,
@@ -112,6 +115,9 @@ class Model {
   constructor(side: ClientSide, transport: Transport | undefined) {
     this.#side = side;
     this.#transport = transport;
+    if (factsOf(transport).isAcknowledgedByWorker) {
+      for (const one of this.clients) if (one.manner !== "acks") one.manner = "worker";
+    }
     this.bench = new VirtualHub({ ...KIND, dialects: [side.dialect] });
   }
 
@@ -207,12 +213,13 @@ class Model {
   /** The client confirms what it has received, or a part of it, in its manner. */
   async #show(one: Client | undefined, share: number): Promise<void> {
     if (one === undefined || one.socket === null) return;
-    if (one.manner === "acks") {
+    if (one.manner === "acks" || one.manner === "worker") {
       const numbers = one.socket.sent
         .flatMap((text) => this.#hear(text))
         .flatMap((heard) => (heard.what === "event" ? [heard.number] : []));
       const number = numbers[Math.ceil(numbers.length * share) - 1];
-      if (number !== undefined) this.#say(one.socket, this.#side.say.acknowledge(number));
+      const say = one.manner === "worker" ? taken : this.#side.say.acknowledge;
+      if (number !== undefined) this.#say(one.socket, say(number));
     }
     if (one.manner === "pings") {
       await this.bench.pass(1_001);
