@@ -4,7 +4,8 @@ import type { Area } from "./area.ts";
 import { mountAdminConnections } from "./routes/admin-connections.ts";
 import { mountAdminHub, mountAdminJournal, mountAdminPublisher } from "./routes/admin-hub.ts";
 import { mountEvents } from "./routes/events.ts";
-import { mountSocketIo, mountStream, mountTicket } from "./routes/ws.ts";
+import { mountSocketIo } from "./routes/socket-io.ts";
+import { mountStream, mountTicket } from "./routes/ws.ts";
 
 /** The event stream of a guild (rooms.md §2). Every area with events of a guild builds on it. */
 export const stream: Area = {

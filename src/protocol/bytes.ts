@@ -28,9 +28,10 @@ export function prefixed(prefix: string, body: Uint8Array): Uint8Array<ArrayBuff
   return bytes;
 }
 
-/** Whether a text is longer than so many bytes of UTF-8. */
-export function isLongerThan(text: string, bytes: number): boolean {
-  return text.length * 3 > bytes && encoder.encode(text).length > bytes;
+/** Whether data is longer than so many bytes; of a text, as UTF-8. */
+export function isLongerThan(data: string | ArrayBuffer, bytes: number): boolean {
+  if (typeof data !== "string") return data.byteLength > bytes;
+  return data.length * 3 > bytes && encoder.encode(data).length > bytes;
 }
 
 /** SHA-256 of a text. */

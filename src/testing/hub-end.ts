@@ -1,10 +1,10 @@
-import type { FeedSocket } from "../hub/edge/hub-feed.ts";
+import type { EdgeSocket } from "../hub/edge/edge-socket.ts";
 import { CREDIT_WINDOW_BYTES, CREDIT_WINDOW_EVENTS } from "../protocol/limits.ts";
 
 type Heard = { readonly data: unknown; readonly code: number; readonly reason: string };
 
 /** The hub's end of a feed, without a network. The feed is built on it, as on a socket. */
-export class HubEnd implements FeedSocket {
+export class HubEnd implements EdgeSocket {
   readyState: number = WebSocket.OPEN;
   /** The seqs that were acknowledged. */
   readonly acks: number[] = [];

@@ -70,7 +70,6 @@ describe.each([GUILD_CLIENT, OPCODE_CLIENT, SOCKET_IO_CLIENT])(
     });
 
     test("have none if they do not move its position", () => {
-      both((one) => one.hello?.(), null);
       both((one) => one.probe?.(), null);
       both((one) => one.opened(OPENED), null);
       both(
@@ -94,7 +93,9 @@ describe.each([GUILD_CLIENT, OPCODE_CLIENT, SOCKET_IO_CLIENT])(
     });
 
     test("are acknowledged by the Worker as well", () => {
-      expect(carrying.read(taken(813))).toEqual(ok({ kind: "acknowledge", number: 813 }));
+      expect(carrying.read(taken(813))).toEqual(
+        ok({ kind: "acknowledge", number: 813, byWorker: true }),
+      );
       for (const text of ["t", "t-1", "t1.5", "t1x", `t${"9".repeat(17)}`]) {
         expect(carrying.read(text)).toEqual(dialect.read(text));
       }

@@ -7,9 +7,9 @@ const TAKEN = "t";
 const known = new WeakMap<Dialect, Dialect>();
 
 /**
- * A dialect whose frames the Worker passes on to the client (`transport.ts`): before each frame is the number of
- * a client that has it, if the frame moves that, and a colon. So the Worker sees what a client has taken, without
- * reading the frames of any dialect.
+ * A dialect whose frames the Worker passes on to the client (`transport.ts`), each as `<number>:<frame>`. The number
+ * is that of a client that has the frame, and is empty if the frame does not change it. So the Worker sees what a
+ * client has taken, without reading the frames of any dialect.
  */
 export function carried(dialect: Dialect): Dialect {
   const before = known.get(dialect);
@@ -37,13 +37,13 @@ export function taken(number: number): string {
 }
 
 /** Reads {@link taken}; null: it is a frame of the client. */
-function readTaken(data: string | ArrayBuffer): number | null {
+export function readTaken(data: string | ArrayBuffer): number | null {
   if (typeof data !== "string" || !/^t\d{1,16}$/.test(data)) return null;
   return Number(data.slice(TAKEN.length));
 }
 
 function carrying(dialect: Dialect): Dialect {
-  const { hello, probe, batch, direct, farewell } = dialect;
+  const { probe, batch, direct, farewell } = dialect;
   const at = (number: number, frame: string): string => `${number}:${frame}`;
   const plain = (frame: string): string => `:${frame}`;
   const plainIf = (frame: string | null): string | null => (frame === null ? null : plain(frame));
@@ -51,13 +51,12 @@ function carrying(dialect: Dialect): Dialect {
     ...dialect,
     read: (data) => {
       const number = readTaken(data);
-      if (number !== null) return ok({ kind: "acknowledge", number });
+      if (number !== null) return ok({ kind: "acknowledge", number, byWorker: true });
       const intent = dialect.read(data);
       if (!intent.ok || intent.value.kind !== "acknowledge") return intent;
       const { reply } = intent.value;
       return reply === undefined ? intent : ok({ ...intent.value, reply: plain(reply) });
     },
-    ...(hello === undefined ? {} : { hello: () => plain(hello()) }),
     ...(probe === undefined ? {} : { probe: () => plain(probe()) }),
     opened: (opened) => plainIf(dialect.opened(opened)),
     snapshot: (opened, whole) => at(whole.seq - opened.base, dialect.snapshot(opened, whole)),

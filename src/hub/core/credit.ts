@@ -3,7 +3,7 @@ import type { StreamLimits } from "./stream-limits.ts";
 /** Marks in a window. An acknowledgement may be counted too low by what is sent between two of them. */
 const MARKS_PER_WINDOW = 8;
 /** Answers and calls may exceed the window so many times. */
-const OWED_WINDOWS = 4;
+export const OWED_WINDOWS = 4;
 /** Marks in a quarter of a window. */
 const QUARTER_MARKS = 2;
 /** With more marks than this, every second one is dropped. */

@@ -44,7 +44,7 @@ export class FrameIntake<Socket extends object> {
    */
   take(socket: Socket, data: string | ArrayBuffer): TokenRequest | Said | null {
     const { frameBytes } = this.#parts.kind.limits;
-    if (isLonger(data, frameBytes)) return this.#end(socket, "frameTooBig");
+    if (isLongerThan(data, frameBytes)) return this.#end(socket, "frameTooBig");
     const session = this.#parts.sessions.live(socket);
     // The record is of an unknown version: the client resumes on a new socket.
     if (session === null) return this.#end(socket, "restart");
@@ -88,8 +88,8 @@ export class FrameIntake<Socket extends object> {
       case "renew":
         return { kind: "renew", token: intent.value.token };
       case "acknowledge": {
-        const { number, reply = null } = intent.value;
-        if (number !== null) this.#acknowledge(socket, session, number + session.base);
+        const { number, reply = null, byWorker = isClientSilent } = intent.value;
+        if (number !== null) this.#acknowledge(socket, session, number + session.base, byWorker);
         this.#parts.delivery.send(socket, session, reply);
         return null;
       }
@@ -101,11 +101,11 @@ export class FrameIntake<Socket extends object> {
     }
   }
 
-  #acknowledge(socket: Socket, session: LiveSession, seq: number): null {
+  /** @param byWorker whether the Worker says so. It can be believed */
+  #acknowledge(socket: Socket, session: LiveSession, seq: number, byWorker: boolean): null {
     const sent = session.sentBefore(this.#parts.store.extent().head + 1, this.#parts.store);
-    // After a wake `sent` is too low when the journal has trimmed that event. The Worker can be believed.
-    const { isAcknowledgedByWorker } = factsOf(session.record.transport);
-    if (seq > sent && !isAcknowledgedByWorker) return this.refuse(socket, session, "invalid_ack");
+    // After a wake `sent` is too low when the journal has trimmed that event.
+    if (seq > sent && !byWorker) return this.refuse(socket, session, "invalid_ack");
     this.#parts.delivery.acknowledged(socket, session, seq, sent);
     return null;
   }
@@ -123,9 +123,4 @@ export class FrameIntake<Socket extends object> {
     this.#parts.delivery.end(socket, why);
     return null;
   }
-}
-
-/** Whether a frame is longer than so many bytes. */
-function isLonger(data: string | ArrayBuffer, bytes: number): boolean {
-  return typeof data === "string" ? isLongerThan(data, bytes) : data.byteLength > bytes;
 }

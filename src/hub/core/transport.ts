@@ -5,7 +5,7 @@ export const TRANSPORTS = ["sse", "poll", "socket-io", "pre-auth"] as const;
 export type Transport = (typeof TRANSPORTS)[number];
 
 type TransportFacts = {
-  /** The window applies from the start, and the Worker's acknowledgements are true also after a wake. */
+  /** The Worker acknowledges for a client that does not do so itself. So the window applies from the start. */
   readonly isAcknowledgedByWorker: boolean;
   /** Every frame is the Worker's, and none the client's. */
   readonly isClientSilent: boolean;

@@ -1,10 +1,14 @@
 import {
+  UNAUTHENTICATED_ACCEPTS_BURST,
+  UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS,
+  UNAUTHENTICATED_ACCEPTS_PER_SECOND,
+  UNAUTHENTICATED_ACCEPTS_PER_SECOND_PER_ADDRESS,
   UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
   UNAUTHENTICATED_SOCKETS_PER_ISOLATE,
 } from "../../protocol/limits.ts";
-import { AnonymousAcceptRate } from "../core/accept-rate.ts";
+import { AcceptRate } from "../core/accept-rate.ts";
 
-/** The place of a client that has not said who it is. */
+/** The place of a client that has not said who it is. `until`: milliseconds. */
 export type Place = { readonly address: string; readonly until: number };
 
 /**
@@ -42,5 +46,49 @@ export class AnonymousPlaces {
   /** Frees a place. */
   leave(place: Place): void {
     this.#places.delete(place);
+  }
+}
+
+/**
+ * Addresses that are remembered. The shared rate lets no more of them in while one recovers its burst, so the
+ * one that is forgotten has its whole burst anyway.
+ */
+const ADDRESSES_KEPT =
+  UNAUTHENTICATED_ACCEPTS_BURST +
+  UNAUTHENTICATED_ACCEPTS_PER_SECOND *
+    (UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS / UNAUTHENTICATED_ACCEPTS_PER_SECOND_PER_ADDRESS);
+
+/**
+ * How fast clients without a ticket may connect: an {@link AcceptRate} for all of them, and a smaller one for
+ * each address, however fast its sockets come and go.
+ */
+class AnonymousAcceptRate {
+  readonly #all = new AcceptRate(UNAUTHENTICATED_ACCEPTS_BURST, UNAUTHENTICATED_ACCEPTS_PER_SECOND);
+  /** Ordered by the last connection: the newest is last. */
+  readonly #byAddress = new Map<string, AcceptRate>();
+
+  /**
+   * Counts one client at `now`, milliseconds.
+   * @returns false when it must try again later
+   */
+  take(address: string, now: number): boolean {
+    const own =
+      this.#byAddress.get(address) ??
+      new AcceptRate(
+        UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS,
+        UNAUTHENTICATED_ACCEPTS_PER_SECOND_PER_ADDRESS,
+      );
+    if (!own.take(now)) return false;
+    if (!this.#all.take(now)) {
+      own.giveBack();
+      return false;
+    }
+    this.#byAddress.delete(address);
+    this.#byAddress.set(address, own);
+    const [oldest] = this.#byAddress.keys();
+    if (this.#byAddress.size > ADDRESSES_KEPT && oldest !== undefined) {
+      this.#byAddress.delete(oldest);
+    }
+    return true;
   }
 }

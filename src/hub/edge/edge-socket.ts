@@ -1,3 +1,5 @@
+import { CLOSE_CODES } from "../../protocol/close-codes.ts";
+
 /** One end of a WebSocket in the Worker: towards a client, or towards a hub. */
 export type EdgeSocket = Pick<WebSocket, "readyState" | "accept" | "send" | "close"> & {
   addEventListener(type: "message", listen: (event: { readonly data: unknown }) => void): void;
@@ -10,6 +12,12 @@ export type SocketEnd = { readonly code: number; readonly reason: string };
 
 /** The code of a connection that ended without a close frame (RFC 6455 §7.4.1). */
 export const LOST = 1006;
+
+/** How a client is closed whose hub was lost: it comes back and resumes. */
+export const HUB_LOST: SocketEnd = {
+  code: CLOSE_CODES.restart.code,
+  reason: CLOSE_CODES.restart.meaning,
+};
 
 /** The code of a close frame without a code (RFC 6455 §7.4.1). */
 const NO_STATUS = 1005;
@@ -28,4 +36,16 @@ export function passedOn({ code, reason }: SocketEnd, lost: SocketEnd): SocketEn
   // A reason of other letters could be too long in bytes. It says nothing that the code does not say.
   const fits = reason.length <= REASON_MAX && /^[\x20-\x7e]*$/.test(reason);
   return { code, reason: fits ? reason : "" };
+}
+
+/** Sends a frame, or does nothing when the socket is closing. */
+export function send(socket: EdgeSocket, data: string | ArrayBuffer): void {
+  if (socket.readyState === WebSocket.OPEN) socket.send(data);
+}
+
+/** Closes a socket that is not closed yet, or answers its close. */
+export function close(socket: EdgeSocket, { code, reason }: SocketEnd): void {
+  if (socket.readyState === WebSocket.OPEN || socket.readyState === WebSocket.CLOSING) {
+    socket.close(code, reason);
+  }
 }

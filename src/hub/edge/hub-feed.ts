@@ -1,28 +1,11 @@
 import { within } from "../../platform/clock.ts";
 import { CLOSE_CODES, type CloseName } from "../../protocol/close-codes.ts";
+import { type EdgeSocket, LOST, type SocketEnd } from "./edge-socket.ts";
 import { type FrameMark, markOf } from "./frame-mark.ts";
-
-/**
- * What a client has taken is acknowledged when it is this part of the window. A client that has taken everything
- * then leaves at most this part open, and what the hub counts too late: at most an eighth (`core/credit.ts`). The
- * rest is enough for the largest frame, so neither side ever waits for the other.
- */
-const ACKNOWLEDGED_PART = 1 / 16;
+import { MARKED_PART } from "./sent-window.ts";
 
 /** Frames are handed out in portions of up to this length, characters. */
 const PORTION_LENGTH = 64 * 1024;
-
-/** The code of a connection that ended without a close frame (RFC 6455 §7.4.1). */
-const LOST = 1006;
-
-/** A socket to a hub, before it was accepted. */
-export type FeedSocket = Pick<WebSocket, "readyState" | "accept" | "send" | "close"> & {
-  addEventListener(type: "message", listen: (event: { readonly data: unknown }) => void): void;
-  addEventListener(type: "close", listen: (event: FeedEnd) => void): void;
-  addEventListener(type: "error", listen: () => void): void;
-};
-
-type FeedEnd = { readonly code: number; readonly reason: string };
 
 /** A frame of the hub. */
 export type FeedFrame = { readonly text: string; readonly mark: FrameMark };
@@ -33,7 +16,7 @@ export type Portion =
   /** Nothing has arrived within the time. */
   | { readonly kind: "quiet" }
   /** The hub has closed the socket, or was lost (1006). Frames that were not taken are dropped. */
-  | ({ readonly kind: "ended" } & FeedEnd)
+  | ({ readonly kind: "ended" } & SocketEnd)
   /** {@link HubFeed.leave} was called. */
   | { readonly kind: "left" };
 
@@ -48,7 +31,7 @@ type Over = Extract<Portion, { readonly kind: "ended" | "left" }>;
  * that stalls costs its window in the hub, and at most one window here.
  */
 export class HubFeed {
-  readonly #socket: FeedSocket;
+  readonly #socket: EdgeSocket;
   #window = { bytes: Number.POSITIVE_INFINITY, events: Number.POSITIVE_INFINITY };
   #waiting: FeedFrame[] = [];
   #waitingLength = 0;
@@ -63,7 +46,7 @@ export class HubFeed {
   #wake: () => void = () => {};
 
   /** Accepts the socket. */
-  constructor(socket: FeedSocket) {
+  constructor(socket: EdgeSocket) {
     this.#socket = socket;
     socket.addEventListener("message", ({ data }) => this.#receive(String(data)));
     socket.addEventListener("close", ({ code, reason }) => {
@@ -133,8 +116,7 @@ export class HubFeed {
     this.#handedOut = [];
     const { bytes, events } = this.#window;
     const isDue =
-      this.#takenLength >= bytes * ACKNOWLEDGED_PART ||
-      this.#takenFrames >= events * ACKNOWLEDGED_PART;
+      this.#takenLength >= bytes * MARKED_PART || this.#takenFrames >= events * MARKED_PART;
     if (!isDue || this.#seq === null || this.#socket.readyState !== WebSocket.OPEN) return;
     this.#takenLength = 0;
     this.#takenFrames = 0;

@@ -352,6 +352,12 @@ describe.each([GUILD_CLIENT, OPCODE_CLIENT])(
       ]);
     });
 
+    test("cannot say what only the Worker may say", async () => {
+      const bench = await entered();
+      bench.client.say("t99").say("t99x");
+      expect(bench.hub.heard).toEqual(["", "t99x"]);
+    });
+
     test("that acknowledges gets the next window, and is closed beyond two", async () => {
       const bench = await entered();
       const piece = text(CREDIT_WINDOW_BYTES / 4);

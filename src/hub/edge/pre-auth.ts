@@ -1,6 +1,8 @@
 import { systemTimer, type Timer } from "../../platform/clock.ts";
 import type { Result } from "../../platform/result.ts";
+import { isLongerThan } from "../../protocol/bytes.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
+import { PING_FRAME, PONG_FRAME } from "../../protocol/frames.ts";
 import {
   AUTHENTICATION_DEADLINE_MS,
   BAD_FRAMES_MAX,
@@ -8,10 +10,10 @@ import {
   UNAUTHENTICATED_FRAMES_MAX,
 } from "../../protocol/limits.ts";
 import type { Dialect, Intent } from "../core/dialect.ts";
-import { readCarried, taken } from "../core/carried.ts";
+import { readCarried, readTaken, taken } from "../core/carried.ts";
 import type { StreamLimits } from "../core/stream-limits.ts";
-import type { EdgeSocket, SocketEnd } from "./edge-socket.ts";
-import { close, isLonger, Pipe, pongFor, send } from "./pipe.ts";
+import { EdgeClient } from "./edge-client.ts";
+import type { EdgeSocket } from "./edge-socket.ts";
 import { SentWindow } from "./sent-window.ts";
 
 /** Longer frames of clients are no acknowledgements. */
@@ -46,92 +48,81 @@ export function serveBeforeAuth(
   languages: readonly [Language, ...Language[]],
   ports: PreAuthPorts,
 ): void {
-  new PreAuth(client, languages, ports).listen();
+  void new PreAuth(client, languages, ports);
 }
 
 class PreAuth {
-  readonly #client: EdgeSocket;
   readonly #languages: readonly [Language, ...Language[]];
-  readonly #leave: () => void;
-  readonly #timer: Timer;
+  readonly #client: EdgeClient;
   /** The language that speaks first, or that was understood; until then the first one answers. */
   #language: Language;
-  #state: "waiting" | "entering" | "open" | "over" = "waiting";
   /** It has sent something, so it does not wait for a greeting. */
   #hasSpoken = false;
   #frames = 0;
   #bad = 0;
   /** Frames from while the token is checked. */
   #held: (string | ArrayBuffer)[] = [];
-  #pipe: Pipe | null = null;
   #window: SentWindow | null = null;
-  #cancelTimers: () => void = () => {};
 
   constructor(
-    client: EdgeSocket,
+    socket: EdgeSocket,
     languages: readonly [Language, ...Language[]],
     { leave, timer = systemTimer }: PreAuthPorts,
   ) {
-    this.#client = client;
     this.#languages = languages;
     this.#language = languages[0];
-    this.#leave = leave;
-    this.#timer = timer;
-  }
-
-  listen(): void {
-    this.#client.addEventListener("message", ({ data }) =>
-      this.#take(data as string | ArrayBuffer),
-    );
-    this.#client.addEventListener("close", (end) => this.#clientEnded(end));
-    this.#client.addEventListener("error", () => this.#clientEnded({ code: 1006, reason: "" }));
-    const deadline = this.#timer(AUTHENTICATION_DEADLINE_MS, () =>
-      this.#refuse("authenticationTimeout"),
-    );
-    const isAlone = this.#languages.length === 1;
-    const greeting = isAlone ? () => {} : this.#timer(FIRST_FRAME_MS, () => this.#greet());
-    this.#cancelTimers = () => {
-      deadline();
-      greeting();
-    };
-    this.#client.accept();
+    const isAlone = languages.length === 1;
+    const cancelGreeting = isAlone ? () => {} : timer(FIRST_FRAME_MS, () => this.#greet());
+    this.#client = new EdgeClient({
+      client: socket,
+      timer,
+      deadlineMs: AUTHENTICATION_DEADLINE_MS,
+      onLate: () => this.#refuse("authenticationTimeout"),
+      onFrame: (data) => this.#take(data),
+      onHubFrame: (frame) => this.#carry(frame),
+      leave: () => {
+        cancelGreeting();
+        leave();
+      },
+    });
     if (isAlone) this.#greet();
   }
 
   /** Until the language is known, a frame may be as long as any of them allows. */
   get #frameBytes(): number {
-    if (this.#state === "open") return this.#language.limits.frameBytes;
+    if (this.#client.state === "open") return this.#language.limits.frameBytes;
     return Math.max(...this.#languages.map(({ limits }) => limits.frameBytes));
   }
 
   #greet(): void {
-    if (this.#state !== "waiting" || this.#hasSpoken) return;
+    if (this.#hasSpoken) return;
     const speaker = this.#languages.find(({ dialect }) => dialect.hello !== undefined);
     const hello = speaker?.dialect.hello?.();
     if (speaker === undefined || hello === undefined) return;
     this.#language = speaker;
-    send(this.#client, hello);
+    this.#client.send(hello);
   }
 
   #take(data: string | ArrayBuffer): void {
-    const pong = pongFor(data);
-    if (this.#state === "over") return;
     this.#hasSpoken = true;
-    if (pong !== null) {
-      send(this.#client, pong);
+    // The Worker answers pings: one does not show that the client has taken what was sent before, and would look to
+    // the hub as if it did (HUB-10).
+    if (data === PING_FRAME) {
+      this.#client.send(PONG_FRAME);
       return;
     }
-    if (isLonger(data, this.#frameBytes)) {
+    if (isLongerThan(data, this.#frameBytes)) {
       this.#refuse("frameTooBig");
       return;
     }
-    if (this.#state === "open") {
+    const { state } = this.#client;
+    if (state === "open") {
       this.#passOn(data);
       return;
     }
     this.#frames += 1;
     if (this.#frames > UNAUTHENTICATED_FRAMES_MAX) this.#refuse("tooManyFrames");
-    else if (this.#state === "entering") this.#held.push(data);
+    else if (state === "entering") this.#held.push(data);
     else this.#read(data);
   }
 
@@ -145,48 +136,30 @@ class PreAuth {
     if (!read.ok || read.value.kind !== "authenticate") {
       this.#bad += 1;
       const why = read.ok ? "not_authenticated" : read.error;
-      send(this.#client, language.dialect.refused(why));
+      this.#client.send(language.dialect.refused(why));
       if (this.#bad >= BAD_FRAMES_MAX) this.#refuse("protocolError");
       return;
     }
-    this.#state = "entering";
     void this.#enter(language, read.value);
   }
 
   async #enter(language: Language, intent: Authenticate): Promise<void> {
-    const entered = await language.enter(intent);
-    if (this.#state === "over") {
-      // The client has left, or its time was up.
-      if (entered.ok) {
-        entered.value.accept();
-        entered.value.close(1001, "the client has left");
-      }
-      return;
-    }
-    if (!entered.ok) {
-      this.#refuse(entered.error);
-      return;
-    }
-    this.#cancelTimers();
-    this.#leave();
-    this.#state = "open";
     this.#window = new SentWindow(language.limits);
-    this.#pipe = new Pipe(this.#client, entered.value, (frame) => this.#carry(frame));
+    const refused = await this.#client.enter(language.enter(intent));
+    if (refused !== null) this.#refuse(refused);
     for (const data of this.#held.splice(0)) this.#passOn(data);
   }
 
   /** Passes a frame of the hub on to the client. */
   #carry(carried: string): void {
-    const window = this.#window;
     const { number, frame } = readCarried(carried);
-    // The hub ends its own side as well: it hears of the close.
-    if (window?.add(frame.length, number) === false) {
+    if (this.#window?.add(frame.length, number) === false) {
       this.#refuse("overloaded");
       return;
     }
-    send(this.#client, frame);
-    const assumed = window?.assume() ?? null;
-    if (assumed !== null) this.#pipe?.toHub(taken(assumed));
+    this.#client.send(frame);
+    const assumed = this.#window?.assume() ?? null;
+    if (assumed !== null) this.#client.toHub(taken(assumed));
   }
 
   /** Passes a frame of the client on to the hub. */
@@ -194,44 +167,29 @@ class PreAuth {
     const number = acknowledgedBy(data, this.#language.dialect);
     if (number === null) this.#window?.signOfLife();
     else this.#window?.acknowledge(number);
-    this.#pipe?.toHub(data);
-  }
-
-  #clientEnded(end: SocketEnd): void {
-    if (this.#state === "over") return;
-    this.#over();
-    if (this.#pipe === null) close(this.#client, { code: 1000, reason: "" });
-    else this.#pipe.clientEnded(end);
+    // What only the Worker may say reaches the hub as a frame that no dialect has.
+    this.#client.toHub(readTaken(data) === null ? data : "");
   }
 
   #refuse(why: CloseName): void {
-    if (this.#state === "over") return;
+    if (this.#client.state === "over") return;
     const { frame, code, reason } = this.#language.dialect.farewell(why);
-    if (frame !== undefined) send(this.#client, frame);
-    this.#over();
-    if (this.#pipe === null) close(this.#client, { code, reason });
-    else this.#pipe.end({ code, reason });
-  }
-
-  #over(): void {
-    this.#state = "over";
-    this.#held = [];
-    this.#cancelTimers();
-    this.#leave();
+    if (frame !== undefined) this.#client.send(frame);
+    this.#client.end({ code, reason });
   }
 }
 
 /** The number that a frame acknowledges, or null. */
 function acknowledgedBy(data: string | ArrayBuffer, dialect: Dialect): number | null {
   // Longer frames are calls and answers. They are not parsed twice.
-  if (isLonger(data, ACKNOWLEDGEMENT_MAX_BYTES)) return null;
+  if (isLongerThan(data, ACKNOWLEDGEMENT_MAX_BYTES)) return null;
   const read = dialect.read(data);
   return read.ok && read.value.kind === "acknowledge" ? read.value.number : null;
 }
 
 /**
- * The language in which a frame says who the client is, or the one that gets furthest with it. Languages that get
- * equally far: the one that the client was greeted in.
+ * Chooses the language that reads a frame as an authentication, else the one that understands most of it. On a tie the
+ * language of the greeting wins.
  */
 function understood(
   languages: readonly Language[],

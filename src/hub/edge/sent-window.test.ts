@@ -261,6 +261,19 @@ describe("HUB-25 what waits in the Worker for a client", () => {
     }
   });
 
+  test("are the answers that it has not acknowledged, however often it asks", () => {
+    const window = new SentWindow(LIMITS);
+    window.add(1, 1);
+    let sent = 0;
+    while (window.add(LIMITS.windowBytes / 2, null)) {
+      window.signOfLife();
+      window.assume();
+      sent += LIMITS.windowBytes / 2;
+      expect(sent).toBeLessThan(2 * LIMITS.unacknowledgedBytes);
+    }
+    expect(sent).toBeGreaterThan(LIMITS.unacknowledgedBytes - LIMITS.windowBytes);
+  });
+
   test("is nothing when it acknowledges the newest event, whatever was sent since without a number", () => {
     const window = new SentWindow(LIMITS);
     expect(window.add(1, 1)).toBe(true);

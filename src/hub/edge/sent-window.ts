@@ -1,6 +1,11 @@
+import { OWED_WINDOWS } from "../core/credit.ts";
 import type { StreamLimits } from "../core/stream-limits.ts";
 
-/** What is marked, or asked for, at once, as a part of a window (`hub-feed.ts` says why this much). */
+/**
+ * What is marked, asked for or acknowledged at once, as a part of a window. A client that has taken everything then
+ * leaves at most this part open, and what the hub counts too late: at most an eighth (`core/credit.ts`). The rest has
+ * room for the largest frame, so neither side ever waits for the other.
+ */
 export const MARKED_PART = 1 / 16;
 
 /**
@@ -15,8 +20,8 @@ export const TOLD_PART = 1 / 4;
  */
 const EVENT_WINDOWS = 2;
 
-/** The same for all frames: answers and calls may exceed a window four times (`core/credit.ts`). */
-const WINDOWS = EVENT_WINDOWS + 4;
+/** The same for all frames, answers and calls among them. */
+const WINDOWS = EVENT_WINDOWS + OWED_WINDOWS;
 
 /** The limits that {@link SentWindow} needs. */
 export type WindowLimits = Pick<
@@ -24,7 +29,7 @@ export type WindowLimits = Pick<
   "windowBytes" | "windowEvents" | "unacknowledgedBytes"
 >;
 
-/** What was sent since the beginning. */
+/** What was sent since the beginning. Lengths are in characters. */
 export type Total = {
   /** Length of all frames. */
   readonly all: number;
@@ -61,7 +66,8 @@ export class SentWindow {
   }
 
   /**
-   * Counts a frame.
+   * Counts a frame, also if it is too much.
+   * @param length characters
    * @param number of a client that has it; null: it is no event
    * @returns false: more is open than the client may leave open
    */
@@ -75,10 +81,8 @@ export class SentWindow {
       events: before.events + (isEvent ? 1 : 0),
     };
     if (isEvent) this.#mark(number);
-    const since = this.#assumed.all > this.#taken.all ? this.#assumed : this.#taken;
-    if (since === this.#assumed && this.#sent.all - this.#taken.all > unacknowledgedBytes) {
-      return false;
-    }
+    if (!this.#hasShown && this.#sent.all - this.#taken.all > unacknowledgedBytes) return false;
+    const since = later(this.#assumed, this.#taken);
     // A frame above the window may go alone.
     const isAlone = (isEvent ? before.length - since.length : before.all - since.all) === 0;
     return (
@@ -91,7 +95,7 @@ export class SentWindow {
 
   /** The client has taken everything up to here. */
   take(upTo: Total): void {
-    if (upTo.all > this.#taken.all) this.#taken = upTo;
+    this.#taken = later(this.#taken, upTo);
   }
 
   /** The client has acknowledged this number. As in the hub, the newest one stands for every frame. */
@@ -106,13 +110,18 @@ export class SentWindow {
     }
   }
 
-  /** The client has sent a frame. If it never acknowledges, that is all that shows that it reads. */
+  /**
+   * The client has sent a frame. If it never acknowledges, that shows that it has read the events, but not that it
+   * has read the answers: a client could ask and never read.
+   */
   signOfLife(): void {
-    if (!this.#hasShown) this.take(this.#sent);
+    if (this.#hasShown) return;
+    const { length, events } = this.#sent;
+    this.#taken = { all: this.#taken.all + length - this.#taken.length, length, events };
   }
 
   /**
-   * For a client that has never acknowledged, whose hub waits all the same.
+   * The hub waits for acknowledgements. For a client that never sends one, the Worker does.
    * @returns what to acknowledge for it now; null: nothing
    */
   assume(): number | null {
@@ -137,4 +146,12 @@ export class SentWindow {
     if (newest !== undefined && !this.isPart(MARKED_PART, before, newest.sent)) this.#marks.pop();
     this.#marks.push({ number, sent: this.#sent });
   }
+}
+
+function later(a: Total, b: Total): Total {
+  return {
+    all: Math.max(a.all, b.all),
+    length: Math.max(a.length, b.length),
+    events: Math.max(a.events, b.events),
+  };
 }

@@ -6,6 +6,7 @@ import { type Packet, PacketType } from "socket.io-parser";
 import { z } from "zod";
 import { systemTimer, type Timer } from "../../platform/clock.ts";
 import type { Result } from "../../platform/result.ts";
+import { isLongerThan } from "../../protocol/bytes.ts";
 import { CLOSE_CODES, type CloseName, reconnectAfter } from "../../protocol/close-codes.ts";
 import {
   CALLS_PER_TARGET,
@@ -23,8 +24,8 @@ import {
   SOCKET_IO_MARKS,
   type SocketIoOpened,
 } from "../dialects/socket-io.ts";
+import { EdgeClient } from "./edge-client.ts";
 import type { EdgeSocket, SocketEnd } from "./edge-socket.ts";
-import { close, isLonger, Pipe, send } from "./pipe.ts";
 import { MARKED_PART, NOTHING, SentWindow, TOLD_PART, type Total } from "./sent-window.ts";
 
 /** What a client says of itself in its CONNECT packet, beside what its area reads. */
@@ -68,21 +69,21 @@ export type SocketIoPorts = {
  * before the ping, and the hub sends at most a window beyond that (HUB-10).
  */
 export function serveSocketIo(client: EdgeSocket, ports: SocketIoPorts): void {
-  new SocketIo(client, ports).listen();
+  void new SocketIo(client, ports);
 }
 
 /** A ping that the client has not answered. */
 type Ping = { readonly position: number | null; readonly sent: Total };
 
 class SocketIo {
-  readonly #client: EdgeSocket;
   readonly #ports: SocketIoPorts;
   readonly #timer: Timer;
-  #state: "waiting" | "entering" | "open" | "over" = "waiting";
-  #pipe: Pipe | null = null;
+  readonly #client: EdgeClient;
+  readonly #window: SentWindow;
+  /** Its session has begun. */
+  #isOpened = false;
   /** The `pid` of the session that the client wants to go on with. */
   #pid = "";
-  readonly #window: SentWindow;
   /** The position of a client that has everything that was sent. */
   #position: number | null = null;
   /** What was sent before each ping that the client has not answered. */
@@ -93,27 +94,24 @@ class SocketIo {
   /** The hub's ids of the calls that the client has not answered, by the ids of their packets. */
   readonly #calls = new Map<number, string>();
   #callIds = 0;
-  #cancelDeadline: () => void = () => {};
   #cancelHeartbeat: () => void = () => {};
 
-  constructor(client: EdgeSocket, ports: SocketIoPorts) {
-    this.#client = client;
+  constructor(socket: EdgeSocket, ports: SocketIoPorts) {
+    const { limits, newId, leave, timer = systemTimer } = ports;
     this.#ports = ports;
-    this.#window = new SentWindow(ports.limits);
-    this.#timer = ports.timer ?? systemTimer;
-  }
-
-  listen(): void {
-    const { newId, limits } = this.#ports;
-    this.#client.addEventListener("message", ({ data }) =>
-      this.#take(data as string | ArrayBuffer),
-    );
-    this.#client.addEventListener("close", (end) => this.#clientEnded(end));
-    this.#client.addEventListener("error", () => this.#clientEnded({ code: 1006, reason: "" }));
-    this.#cancelDeadline = this.#timer(SOCKET_IO_CONNECT_DEADLINE_MS, () =>
-      this.#end(CLOSE_CODES.authenticationTimeout),
-    );
-    this.#client.accept();
+    this.#timer = timer;
+    this.#window = new SentWindow(limits);
+    this.#client = new EdgeClient({
+      client: socket,
+      timer,
+      deadlineMs: SOCKET_IO_CONNECT_DEADLINE_MS,
+      onLate: () => this.#end("authenticationTimeout"),
+      onFrame: (data) => this.#take(data),
+      onHubFrame: (frame) => this.#carry(frame),
+      onHubEnd: (end) => this.#sayFarewell(end),
+      leave,
+      onOver: () => this.#cancelHeartbeat(),
+    });
     const handshake = {
       sid: newId(),
       upgrades: [],
@@ -129,9 +127,7 @@ class SocketIo {
   #beat(): void {
     this.#cancelHeartbeat = this.#timer(ENGINE_IO_PING_INTERVAL_MS, () => {
       if (this.#pings.length === 0) this.#ping();
-      this.#cancelHeartbeat = this.#timer(ENGINE_IO_PING_TIMEOUT_MS, () =>
-        this.#end(CLOSE_CODES.goingAway),
-      );
+      this.#cancelHeartbeat = this.#timer(ENGINE_IO_PING_TIMEOUT_MS, () => this.#end("goingAway"));
     });
   }
 
@@ -142,9 +138,8 @@ class SocketIo {
   }
 
   #take(data: string | ArrayBuffer): void {
-    if (this.#state === "over") return;
-    if (isLonger(data, this.#ports.limits.frameBytes)) {
-      this.#end(CLOSE_CODES.frameTooBig);
+    if (isLongerThan(data, this.#ports.limits.frameBytes)) {
+      this.#end("frameTooBig");
       return;
     }
     const packet = typeof data === "string" ? decodeEnginePacket(data) : null;
@@ -156,17 +151,17 @@ class SocketIo {
         const text = String(packet.data ?? "");
         // Binary data in text form begins with another letter, and is no packet of its own.
         const inner = data === `4${text}` ? decodePacket(text) : null;
-        if (inner === null) this.#end(CLOSE_CODES.protocolError);
+        if (inner === null) this.#end("protocolError");
         else this.#takePacket(inner, text);
         break;
       }
       case "noop":
         break;
       case "close":
-        this.#end(CLOSE_CODES.normal);
+        this.#leave();
         break;
       default:
-        this.#end(CLOSE_CODES.protocolError);
+        this.#end("protocolError");
     }
   }
 
@@ -181,7 +176,7 @@ class SocketIo {
     // A message wakes the hub. Little is open anyway, and a quiet client must not cost anything.
     if (position === null || !this.#window.isPart(TOLD_PART, this.#told, sent)) return;
     this.#told = sent;
-    this.#pipe?.toHub(taken(position));
+    this.#client.toHub(taken(position));
   }
 
   #takePacket(packet: Packet, text: string): void {
@@ -190,22 +185,22 @@ class SocketIo {
       return;
     }
     // Only a packet of a namespace that the client has connected is one of ours.
-    if (packet.nsp !== "/" || this.#state !== "open") {
-      this.#end(CLOSE_CODES.protocolError);
+    if (packet.nsp !== "/" || !this.#isOpened) {
+      this.#end("protocolError");
       return;
     }
     switch (packet.type) {
       case PacketType.EVENT:
-        this.#pipe?.toHub(text);
+        this.#client.toHub(text);
         break;
       case PacketType.ACK:
         this.#answerCall(packet);
         break;
       case PacketType.DISCONNECT:
-        this.#end(CLOSE_CODES.normal);
+        this.#leave();
         break;
       default:
-        this.#end(CLOSE_CODES.protocolError);
+        this.#end("protocolError");
     }
   }
 
@@ -214,8 +209,8 @@ class SocketIo {
       this.#packet({ type: PacketType.CONNECT_ERROR, nsp, data: { message: "Invalid namespace" } });
       return;
     }
-    if (this.#state !== "waiting") {
-      this.#end(CLOSE_CODES.protocolError);
+    if (this.#client.state !== "waiting") {
+      this.#end("protocolError");
       return;
     }
     const auth = Auth.safeParse(data ?? {});
@@ -223,7 +218,6 @@ class SocketIo {
       this.#refuse("unauthorized");
       return;
     }
-    this.#state = "entering";
     void this.#enter(auth.data);
   }
 
@@ -234,36 +228,15 @@ class SocketIo {
       pid === undefined || offset === undefined
         ? {}
         : { epoch: pid.slice(0, pid.lastIndexOf(".")), seq: Number(offset) };
-    const entered = await this.#ports.enter(auth, resume);
-    if (this.#state !== "entering") {
-      // The client has left, or its time was up.
-      if (entered.ok) {
-        entered.value.accept();
-        entered.value.close(CLOSE_CODES.goingAway.code, CLOSE_CODES.goingAway.meaning);
-      }
-      return;
-    }
-    if (!entered.ok) {
-      this.#refuse(entered.error);
-      return;
-    }
-    this.#cancelDeadline();
-    this.#ports.leave();
-    this.#pipe = new Pipe(
-      this.#client,
-      entered.value,
-      (carried) => this.#carry(carried),
-      (end) => this.#hubEnded(end),
-    );
+    const refused = await this.#client.enter(this.#ports.enter(auth, resume));
+    if (refused !== null) this.#refuse(refused);
   }
 
   /** Takes a frame of the hub. */
   #carry(carried: string): void {
-    if (this.#state === "over") return;
     const { number, frame } = readCarried(carried);
     if (!this.#window.add(frame.length, number)) {
-      // The hub hears of the close, and ends the session.
-      this.#end(CLOSE_CODES.overloaded);
+      this.#end("overloaded");
       return;
     }
     this.#position = number ?? this.#position;
@@ -284,7 +257,7 @@ class SocketIo {
 
   /** The session has begun. A new `pid` tells the client that it has to start from the whole state. */
   #opened({ connectionId, epoch, resumes }: SocketIoOpened): void {
-    this.#state = "open";
+    this.#isOpened = true;
     const pid = resumes ? this.#pid : `${epoch}.${connectionId}`;
     this.#packet({ type: PacketType.CONNECT, nsp: "/", data: { sid: connectionId, pid } });
   }
@@ -303,60 +276,41 @@ class SocketIo {
     const call = this.#calls.get(id);
     if (call === undefined) return;
     this.#calls.delete(id);
-    this.#pipe?.toHub(`${SOCKET_IO_MARKS.call}${call}:${JSON.stringify(data)}`);
+    this.#client.toHub(`${SOCKET_IO_MARKS.call}${call}:${JSON.stringify(data)}`);
+  }
+
+  #refuse(why: CloseName): void {
+    const { code, meaning: reason } = CLOSE_CODES[why];
+    this.#sayFarewell({ code, reason });
+    this.#client.end({ code, reason });
+  }
+
+  /** The client has said that it leaves. */
+  #leave(): void {
+    const { code, meaning: reason } = CLOSE_CODES.normal;
+    this.#client.end({ code, reason });
+  }
+
+  #end(why: CloseName): void {
+    const { code, meaning: reason } = CLOSE_CODES[why];
+    if (this.#isOpened) this.#sayFarewell({ code, reason });
+    this.#client.end({ code, reason });
   }
 
   /**
-   * Refuses a CONNECT. A client that gets CONNECT_ERROR does not come back by itself, so one that should come back
-   * is only closed.
+   * Says why the connection ends. After DISCONNECT or CONNECT_ERROR a client does not come back by itself, so only a
+   * client that should stay away gets them.
    */
-  #refuse(why: CloseName): void {
-    const { code, meaning, reconnect } = CLOSE_CODES[why];
-    if (reconnect !== "yes") {
-      const data = { message: meaning, data: { code, reconnect } };
-      this.#packet({ type: PacketType.CONNECT_ERROR, nsp: "/", data });
-    }
-    this.#end({ code, meaning });
-  }
-
-  /** The hub has closed: says why, and whether to come back (a client does not after DISCONNECT). */
-  #hubEnded({ code, reason }: SocketEnd): void {
-    const wasOpen = this.#state === "open";
+  #sayFarewell({ code, reason }: SocketEnd): void {
     const reconnect = reconnectAfter(code);
-    this.#over();
-    if (!wasOpen) {
-      if (reconnect === "yes") return;
+    if (this.#isOpened) {
+      const data = ["close", { code, reason, reconnect }];
+      this.#packet({ type: PacketType.EVENT, nsp: "/", data });
+      if (reconnect === "no") this.#packet({ type: PacketType.DISCONNECT, nsp: "/" });
+    } else if (reconnect !== "yes") {
       const data = { message: reason, data: { code, reconnect } };
       this.#packet({ type: PacketType.CONNECT_ERROR, nsp: "/", data });
-      return;
     }
-    this.#packet({
-      type: PacketType.EVENT,
-      nsp: "/",
-      data: ["close", { code, reason, reconnect }],
-    });
-    if (reconnect === "no") this.#packet({ type: PacketType.DISCONNECT, nsp: "/" });
-  }
-
-  #clientEnded(end: SocketEnd): void {
-    if (this.#state === "over") return;
-    this.#over();
-    if (this.#pipe === null) close(this.#client, { code: CLOSE_CODES.normal.code, reason: "" });
-    else this.#pipe.clientEnded(end);
-  }
-
-  #end({ code, meaning: reason }: { readonly code: number; readonly meaning: string }): void {
-    if (this.#state === "over") return;
-    this.#over();
-    if (this.#pipe === null) close(this.#client, { code, reason });
-    else this.#pipe.end({ code, reason });
-  }
-
-  #over(): void {
-    this.#state = "over";
-    this.#cancelDeadline();
-    this.#cancelHeartbeat();
-    this.#ports.leave();
   }
 
   #packet(packet: Packet): void {
@@ -365,7 +319,7 @@ class SocketIo {
 
   #engine(type: "open" | "ping" | "message", data?: string): void {
     encodeEnginePacket(data === undefined ? { type } : { type, data }, false, (text) =>
-      send(this.#client, text as string),
+      this.#client.send(text as string),
     );
   }
 }

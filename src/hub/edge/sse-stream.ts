@@ -1,12 +1,10 @@
-import { CLOSE_CODES, reconnectAfter } from "../../protocol/close-codes.ts";
+import { reconnectAfter } from "../../protocol/close-codes.ts";
+import { HUB_LOST, passedOn, type SocketEnd } from "./edge-socket.ts";
 import type { FeedFrame, HubFeed } from "./hub-feed.ts";
 import { SSE_CLOSE_EVENT, SSE_KEEP_ALIVE, sseMessage } from "./sse.ts";
 
 /** Shortest wait before an `EventSource` reconnects, milliseconds. A random part of the window is added. */
 const RETRY_MIN_MS = 1_000;
-
-/** Close codes that only a runtime makes: the connection to the hub was lost (RFC 6455 §7.4.1). */
-const LOST: ReadonlySet<number> = new Set([1005, 1006, 1015]);
 
 /** How a stream is written. */
 export type SseOptions = {
@@ -52,7 +50,7 @@ export function sseStream(feed: HubFeed, options: SseOptions): ReadableStream<Ui
             controller.enqueue(encoder.encode(SSE_KEEP_ALIVE));
             break;
           case "ended":
-            controller.enqueue(encoder.encode(farewell(portion.code, portion.reason)));
+            controller.enqueue(encoder.encode(farewell(portion)));
             controller.close();
             break;
           case "left":
@@ -65,10 +63,8 @@ export function sseStream(feed: HubFeed, options: SseOptions): ReadableStream<Ui
   );
 }
 
-function farewell(code: number, reason: string): string {
-  const { restart } = CLOSE_CODES;
-  const end = LOST.has(code)
-    ? { code: restart.code, reason: restart.meaning, reconnect: restart.reconnect }
-    : { code, reason, reconnect: reconnectAfter(code) };
-  return sseMessage({ event: SSE_CLOSE_EVENT, data: JSON.stringify(end) });
+function farewell(end: SocketEnd): string {
+  const { code, reason } = passedOn(end, HUB_LOST);
+  const data = JSON.stringify({ code, reason, reconnect: reconnectAfter(code) });
+  return sseMessage({ event: SSE_CLOSE_EVENT, data });
 }

@@ -1,5 +1,4 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { Context } from "hono";
 import { guildFor } from "../../platform/auth/principal.ts";
 import { requireAuth } from "../../platform/auth/require-auth.ts";
 import { systemClock } from "../../platform/clock.ts";
@@ -14,7 +13,7 @@ import { resumePositionFrom } from "../core/resume.ts";
 import { hubEnv } from "../env.ts";
 import type { Area } from "../area.ts";
 import { GUILD_DIALECT } from "../dialects/guild.ts";
-import { acceptBare, acceptSocketIo, optionsFrom } from "../edge/accept.ts";
+import { acceptBare, optionsFrom } from "../edge/accept.ts";
 import { guildConfigOf } from "../guild-config.ts";
 import { GUILD_HUBS } from "../guild-kind.ts";
 import { GUILD_KIND } from "../kinds.ts";
@@ -137,15 +136,4 @@ export function mountStream(app: OpenAPIHono<AppEnv>, areas: readonly Area[]): v
     const { searchParams: query } = new URL(c.req.url);
     return callHub(c, { v: 1, ...entry, ...optionsFrom(query), ...resumePositionFrom(query) });
   });
-}
-
-/**
- * `GET /socket.io/`: the stream of a guild for clients of Socket.IO (docs/socket-io.md). The token is in the
- * CONNECT packet.
- */
-export function mountSocketIo(app: OpenAPIHono<AppEnv>): void {
-  const serve = (c: Context<AppEnv>): Response =>
-    refuseOrigin(c) ?? acceptSocketIo(c.req.raw, hubEnv(c.env), GUILD_KIND) ?? hubUnavailable(c);
-  app.all("/socket.io", serve);
-  app.all("/socket.io/", serve);
 }
