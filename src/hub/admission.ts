@@ -74,8 +74,6 @@ export class Admission {
     // Worker and object may differ by one version, and the other one has a dialect more.
     const { dialect, edge: transport, identity } = handover;
     if (!this.#server.speaks({ dialect, transport })) return refused(503);
-    // A Worker of the version before lets clients authenticate here. They come back, and find a new Worker.
-    if (identity === undefined) return refused(503);
     const options: ConnectionOptions = {
       id: this.#runtime.newId(this.#runtime.clock()),
       batch: handover.batch,
