@@ -4,8 +4,9 @@ import type { RecoveryTrial } from "../recovery.ts";
 import type { Trial } from "../round.ts";
 import type { SubjectName } from "../subjects/subject.ts";
 import { writeReport } from "../bench.ts";
+import { aimsOf } from "./aims.ts";
 import { fillSections } from "./document.ts";
-import { aimsOf, reportOf } from "./report.ts";
+import { reportOf } from "./report.ts";
 import { ratio, ratioOfSums, summarize, type Results, type Summary } from "./summary.ts";
 
 function trial(subject: SubjectName, perCpuSecond: number, quietP50: number): Trial {

@@ -72,3 +72,11 @@ export function ratio(
     }),
   );
 }
+
+/** Server CPU of a resume, divided by Socket.IO's. NaN when one of them was not measured. */
+export function resumeCpu({ recoveries }: Summary, name: SubjectName): number {
+  const [own = Number.NaN, by = Number.NaN] = [name, "socket-io"].map(
+    (one) => recoveries.find(({ subject }) => subject === one)?.resume?.cpuMsPerResume,
+  );
+  return own / by;
+}

@@ -74,8 +74,6 @@ export class Admission {
     // Worker and object may differ by one version, and the other one has a dialect more.
     const { dialect, edge: transport, identity } = handover;
     if (!this.#server.speaks({ dialect, transport })) return refused(503);
-    // A Worker of the version before lets clients authenticate here. They come back, and find a new Worker.
-    if (identity === undefined) return refused(503);
     const options: ConnectionOptions = {
       id: this.#runtime.newId(this.#runtime.clock()),
       batch: handover.batch,
@@ -129,7 +127,7 @@ export class Admission {
 
   /** @returns an HTTP status to refuse with, or null */
   #admit(identity: SessionIdentity, { ticket }: Handover, start: Start): 401 | 503 | null {
-    if (!start.holds() || !this.#server.hasRoom()) return 503;
+    if (!start.holds() || !this.#server.hasPlace()) return 503;
     if (this.#server.isRevoked(identity)) return 401;
     if (ticket === undefined) return null;
     const now = this.#runtime.clock();

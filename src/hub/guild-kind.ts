@@ -44,7 +44,7 @@ export const GUILD_STREAM: StreamKind = {
   presencePayload: (guildId, presence) => JSON.stringify({ guildId, ...presence }),
 };
 
-/** Where the hubs of guilds are. It is apart, so that who only calls them does not load the check of tokens. */
+/** Where the hubs of guilds are. Separate from the kind, so that callers do not load token verification. */
 export const GUILD_HUBS = {
   name: GUILD_STREAM.name,
   hubs: ({ HUB }: HubEnv) => HUB,

@@ -22,6 +22,11 @@ describe("a handover", () => {
     expect(decodeURIComponent(writeHandover(handover))).toBe(writeHandover(handover));
   });
 
+  test("without a user is none: the client comes back, and finds a newer Worker", () => {
+    const { identity: _, ...nobody } = handover;
+    expect(readHandover(JSON.stringify(nobody))).toBeNull();
+  });
+
   test.each([null, "", "%", "{", "[]", '{"v":2}'])("%s is none", (header) => {
     expect(readHandover(header)).toBeNull();
   });

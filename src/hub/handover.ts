@@ -31,16 +31,14 @@ const Handover = z.object({
   seq: z.number().nullable().optional(),
   /** By how much the client's own numbers differ from `seq`; absent: not at all. */
   base: z.number().optional(),
-  /** Absent: a Worker of the version before lets the client authenticate at the hub. It is refused. */
-  identity: z
-    .object({
-      sub: z.string(),
-      grants: z.array(z.string()).readonly(),
-      exp: z.number(),
-      iat: z.number().optional(),
-      scope: z.unknown().optional(),
-    })
-    .optional(),
+  /** A Worker of the version before leaves it out when the client has not authenticated. That is no handover here. */
+  identity: z.object({
+    sub: z.string(),
+    grants: z.array(z.string()).readonly(),
+    exp: z.number(),
+    iat: z.number().optional(),
+    scope: z.unknown().optional(),
+  }),
   /** The ticket, which works once. `expiresAt` in milliseconds. */
   ticket: z.object({ id: z.string(), expiresAt: z.number() }).optional(),
 });
@@ -60,7 +58,7 @@ export function writeHandover(handover: Handover): string {
   );
 }
 
-/** Reads the header; null: it is missing, or of a version that this hub does not know. */
+/** Reads the header; null: it is missing, of a version that this hub does not know, or names no user. */
 export function readHandover(header: string | null): Handover | null {
   if (header === null) return null;
   try {

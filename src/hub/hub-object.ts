@@ -317,17 +317,17 @@ export class HubObject {
     if (key === PRESENCE_TASK) return this.#presence.tell();
     if (key === CALLS_TASK) return this.#duplex?.expire();
     if (key === LOST_TASK) return this.#duplex?.tellLost();
-    const slash = key.indexOf("/");
+    const cut = key.indexOf("/");
     const isRefused = "refused" in this.#parts;
     const extensions = isRefused ? [] : this.#areas.extensions;
-    const extension = extensions.find((one) => one.name === key.slice(0, slash));
+    const extension = extensions.find((one) => one.name === key.slice(0, cut));
     if (extension === undefined) {
       // The area may run again later. Its task must not be lost.
       const pause = isRefused ? AREAS_REFUSED_MS : AREA_AWAY_MS;
       this.#store.writeTask(key, this.host.clock() + pause);
       return;
     }
-    await extension.task?.(this.#turns.contextOf(extension, newTraceId()), key.slice(slash + 1));
+    await extension.task?.(this.#turns.contextOf(extension, newTraceId()), key.slice(cut + 1));
   }
 
   /** Whether the hub is in use. An unused hub ignores events: they are about something foreign (rooms.md §4). */

@@ -18,7 +18,7 @@ const PULL_BYTES = 1024 * 1024;
 const REVISION_FACT = "revision";
 /** Fact: since when one relay less is enough; empty: all are needed. */
 const LOW_FACT = "relays low since";
-/** Fact: how much too high the sum of all objects' users is, because some users are at several. */
+/** Fact: how many users the objects' counts, added up, count more than once. */
 const TWICE_FACT = "users twice";
 
 /** The relays of a hub: which there are, what they are sent, and which clients go there. */

@@ -22,7 +22,7 @@ export type IngestPorts = {
   ) => HubTurn;
   readonly publish: (publication: Publication) => Published;
   readonly remember: (key: string, expiresAt: number, now: number) => boolean;
-  /** Remembers several keys at once. @returns false when it does not know that all of them were new */
+  /** Remembers several keys. @returns false when one of them is known already: some may be remembered then */
   readonly rememberAll: (keys: readonly string[], expiresAt: number, now: number) => boolean;
   readonly readPosition: () => PublisherPosition | null;
   readonly writePosition: (position: PublisherPosition) => void;

@@ -77,7 +77,8 @@ async function connect(
   const { sub, ...rest } = handover;
   const exp = Math.floor(Date.now() / 1_000) + 3_600;
   const identity = sub === undefined ? {} : { identity: { sub, grants: [`sub:${sub}`], exp } };
-  const text = writeHandover({ v: 1, hub: name, batch: false, ...identity, ...rest });
+  // Without an identity it is what a Worker of the version before sends.
+  const text = writeHandover({ v: 1, hub: name, batch: false, ...identity, ...rest } as Handover);
   const headers = { Upgrade: "websocket", [HANDOVER_HEADER]: text };
   const { status, webSocket } = await hub.fetch("https://hub/ws", { headers });
   return webSocket === null ? status : new Client(webSocket);

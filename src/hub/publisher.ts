@@ -12,7 +12,7 @@ export type Publication = {
   readonly event: string;
   readonly payload: Record<string, unknown>;
   readonly audience: Audience;
-  /** What `subscribe` filters by, such as a voice channel; null: it is not filtered. */
+  /** What `subscribe` filters by, such as the place that an event is about; null: it is not filtered. */
   readonly topic: string | null;
   /** A second publication with the same key within 24 h is a duplicate, and is not sent. */
   readonly dedupeKey?: string;

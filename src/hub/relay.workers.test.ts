@@ -299,7 +299,9 @@ describe("HUB-16 relays", () => {
     const headers = handedOver({ ticket });
     expect(await comesOften(new Request("https://hub/ws", { headers }))).toEqual([401]);
     expect(await handOver({ ticket: { ...ticket, id: "second" } })).toBe(101);
-    const nobody = handedOver({ identity: undefined });
+    // As a Worker of the version before hands over a client that has not authenticated.
+    const nameless = JSON.stringify({ v: 1, hub: guild, relay: 0, batch: false });
+    const nobody = { Upgrade: "websocket", [HANDOVER_HEADER]: nameless };
     expect(await comesOften(new Request("https://hub/ws", { headers: nobody }))).toEqual([503]);
     expect(await handOver({ ticket: { ...ticket, id: "third" } })).toBe(101);
     const signal = AbortSignal.abort();

@@ -12,8 +12,8 @@ type Made = {
 
 /**
  * The whole state as one reader may see it (HUB-4). Clients who are let in together share one snapshot if every
- * question about what they may read has the same answer for them (HUB-8); they are one group at most, because a
- * snapshot is forgotten with the present event, and before that by every turn.
+ * question about what they may read has the same answer for them (HUB-8). A snapshot is kept only until the present
+ * event ends or a turn begins.
  */
 export class Snapshots {
   readonly #store: Pick<HubStore, "extent">;

@@ -206,7 +206,7 @@ const QUERY = {
     guildId: {
       type: "string",
       description:
-        "With a token in the header: one guild of its `guilds` claim. Absent: the primary guild",
+        "With a token in the header or in the first frame: one guild of its `guilds` claim. Absent: the primary guild",
     },
     epoch: { type: "string", description: "Resume: the epoch of the last frame" },
     seq: { type: "integer", minimum: 0, description: "Resume: the last seq that arrived" },

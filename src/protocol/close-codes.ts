@@ -12,18 +12,18 @@ export const CLOSE_CODES = {
     code: 1013,
     reconnect: "yes",
     meaning:
-      "not now: the client reads too slowly, the hub is full, or tokens cannot be checked. Resume later",
+      "not now: the client is too slow or connects too often, the hub is full, or tokens cannot be checked. Resume later",
   },
   unauthorized: {
     code: 4401,
     reconnect: "after refresh",
     meaning: "the token is missing, invalid or expired",
   },
-  forbidden: { code: 4403, reconnect: "no", meaning: "the token does not allow this guild" },
+  forbidden: { code: 4403, reconnect: "no", meaning: "the token does not allow this hub" },
   authenticationTimeout: {
     code: 4408,
     reconnect: "after refresh",
-    meaning: "no auth frame arrived in time",
+    meaning: "no token arrived in time",
   },
   tooManySockets: {
     code: 4409,

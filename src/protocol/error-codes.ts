@@ -169,7 +169,7 @@ export const FRAME_ERRORS = {
   unknown_type:
     "This frame type is not known. See /asyncapi.json for the frames a client may send.",
   invalid_frame: "The frame's fields are not valid. See /asyncapi.json.",
-  not_authenticated: 'Authenticate first: send {"type":"auth","token":"…"}.',
+  not_authenticated: "Say who you are first: send a token in the first frame.",
   already_authenticated: "This socket has authenticated already. Use reauth to renew its token.",
   invalid_token: "The token is not valid. The connection keeps its present one.",
   token_not_checked:

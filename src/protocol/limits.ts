@@ -115,6 +115,9 @@ export const EPOCH_MAX_LENGTH = 64;
 /** Channels that one `subscribe` frame may name (rooms.md §2). */
 export const SUBSCRIBE_CHANNELS_MAX = 100;
 
+/** Characters of a topic that a client of Socket.IO subscribes to; ours have fewer. */
+export const TOPIC_MAX_LENGTH = 64;
+
 /** A client is warned this long before its token expires, milliseconds (rooms.md §2). */
 export const EXPIRY_WARNING_MS = 60_000;
 

@@ -34,8 +34,9 @@ export class Credit {
   #markedBytes = 0;
   #markedEvents = 0;
   #lastSentAt = 0;
-  /** Bytes of answers since the last frame of a silent client, and of those before. */
+  /** Characters of the answers that a silent client was sent since its last frame. */
   #answers = 0;
+  /** Those of the answers before its last frame, which does not show that it read them. */
   #unreadAnswers = 0;
   #marks: Mark[] = [];
   #marksMade = 0;
@@ -46,7 +47,10 @@ export class Credit {
     this.#limits = limits;
   }
 
-  /** Sent and not confirmed yet. Of a silent client, also the answers that only its next frames have followed. */
+  /**
+   * Sent and not confirmed yet. For a silent client this includes answers: a later frame does not show that it read
+   * them.
+   */
   get outstandingBytes(): number {
     return this.#bytes - this.#shownBytes + this.#unreadAnswers;
   }
@@ -88,7 +92,7 @@ export class Credit {
     return this.outstandingBytes + bytes <= OWED_WINDOWS * this.#limits.windowBytes;
   }
 
-  /** Such a frame was sent. */
+  /** Counts an answer or a call that was sent. @param bytes its characters */
   owed(bytes: number): void {
     if (this.isSilent) this.#answers += bytes;
   }

@@ -488,7 +488,7 @@ describe("HUB-9 limits", () => {
   test("a full hub accepts no more clients", () => {
     const bench = new VirtualHub();
     for (let i = 0; i < SOCKETS_PER_OBJECT; i += 1) bench.connect({ sub: `u${i}` });
-    expect(bench.server.hasRoom()).toBe(false);
+    expect(bench.server.hasPlace()).toBe(false);
     expect(bench.connect({ sub: "late" }).closed).toBe("overloaded");
   });
 });

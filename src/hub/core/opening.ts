@@ -63,7 +63,7 @@ export class Opening<Socket extends object> {
   }
 
   /** Whether one more session fits. */
-  hasRoom(): boolean {
+  hasPlace(): boolean {
     return this.#parts.sessions.openCount < this.#ports.kind.limits.sockets;
   }
 
@@ -80,7 +80,7 @@ export class Opening<Socket extends object> {
     const { kind, hub, clock, presence } = this.#ports;
     const { limits } = kind;
     const dialect = dialectOf(kind, options) ?? kind.dialects[0];
-    if (!this.hasRoom()) {
+    if (!this.hasPlace()) {
       this.#parts.delivery.end(socket, "overloaded", dialect);
       return;
     }

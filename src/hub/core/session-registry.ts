@@ -23,7 +23,7 @@ export class SessionRegistry<Socket extends object> {
     this.#kind = kind;
   }
 
-  /** Sockets that have authenticated. */
+  /** Open sessions. */
   get openCount(): number {
     return this.#indexed().open.size;
   }

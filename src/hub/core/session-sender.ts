@@ -49,8 +49,8 @@ export class SessionSender<Socket extends object> {
   }
 
   /**
-   * Sends an answer or a call, also to a client that lags. One that takes nothing is closed before that gets too
-   * much.
+   * Sends an answer or a call, also to a client that lags. A client that does not read is closed at the limit of
+   * {@link Flow.mayOwe}.
    */
   owe(socket: Socket, session: LiveSession, text: string): void {
     if (session.ended) return;

@@ -6,6 +6,7 @@ import { TRANSPORTS } from "./transport.ts";
 /** The attachment of a socket, which survives hibernation: small, versioned, without secrets (HUB-6). */
 const OpenSession = z.object({
   v: z.literal(1),
+  /** Versions before also had `waiting`, for sockets that had not authenticated. */
   state: z.literal("open"),
   id: z.string(),
   sub: z.string(),

@@ -102,7 +102,7 @@ export class StreamServer<Socket extends object> {
     return this.#sessions.signalsCount > 0;
   }
 
-  /** Whether one more client with a ticket may connect now. Each call counts as one (hub.md, deploy). */
+  /** Whether one more client may connect now. Each call counts as one (hub.md, deploy). */
   accepts(): boolean {
     return this.#accepts.take(this.#ports.clock());
   }
@@ -118,8 +118,8 @@ export class StreamServer<Socket extends object> {
   }
 
   /** Whether one more session fits. */
-  hasRoom(): boolean {
-    return this.#opening.hasRoom();
+  hasPlace(): boolean {
+    return this.#opening.hasPlace();
   }
 
   /** How a connection with these options would start now. */
@@ -244,7 +244,7 @@ export class StreamServer<Socket extends object> {
     return this.#delivery.takeDelivered();
   }
 
-  /** Closes overdue sockets, and warns those whose token expires soon (HUB-7). */
+  /** Closes sockets whose token has expired, and warns those whose token expires soon (HUB-7). */
   checkDeadlines(): void {
     this.#deadlines.check();
   }

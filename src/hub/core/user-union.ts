@@ -80,7 +80,7 @@ export class UserUnion {
   }
 
   /**
-   * How much too high the sum of the users of all objects is.
+   * How many users the objects' counts, added up, count more than once.
    * @param own users at the hub itself
    */
   twice(own: Iterable<string>): number {

@@ -3,7 +3,8 @@ import { z } from "zod";
 import { err, ok, type Result } from "../../platform/result.ts";
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import { FRAME_ERRORS, type FrameErrorCode } from "../../protocol/error-codes.ts";
-import { PROTOCOL_VERSION, SubscribeFrame } from "../../protocol/frames.ts";
+import { PROTOCOL_VERSION } from "../../protocol/frames.ts";
+import { SUBSCRIBE_CHANNELS_MAX, TOPIC_MAX_LENGTH } from "../../protocol/limits.ts";
 import type { Dialect, Intent } from "../core/dialect.ts";
 
 /**
@@ -27,6 +28,15 @@ export type SocketIoOpened = {
 
 const encoder = new Encoder();
 const Token = z.object({ token: z.string().min(1) });
+/** Without spaces: the store puts one between the topics of a connection. */
+const Topics = z
+  .array(
+    z
+      .string()
+      .max(TOPIC_MAX_LENGTH)
+      .regex(/^[\x21-\x7e]+$/),
+  )
+  .max(SUBSCRIBE_CHANNELS_MAX);
 
 /**
  * Socket.IO v5 for the clients of a hub. An event's first argument is its payload, and the last one its seq as
@@ -115,7 +125,7 @@ function intentOf({ id, data }: Packet): Result<Intent, FrameErrorCode> {
       return asked.success ? ok({ kind: "renew", token: asked.data.token }) : err("invalid_token");
     }
     case "subscribe": {
-      const asked = SubscribeFrame.shape.channelIds.safeParse(argument.value);
+      const asked = Topics.safeParse(argument.value);
       return asked.success ? ok({ kind: "subscribe", topics: asked.data }) : err("invalid_frame");
     }
     default: {

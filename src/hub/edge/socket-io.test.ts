@@ -190,7 +190,7 @@ describe("a client of Socket.IO (HUB-25)", () => {
     ],
     [
       "forbidden",
-      '44{"message":"the token does not allow this guild","data":{"code":4403,"reconnect":"no"}}',
+      '44{"message":"the token does not allow this hub","data":{"code":4403,"reconnect":"no"}}',
       4403,
     ],
     ["overloaded", null, 1013],

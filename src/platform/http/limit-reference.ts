@@ -58,6 +58,7 @@ const CHAPTERS = {
     EPOCH_MAX_LENGTH:
       "`error` frame `invalid_frame`; in a query the position counts as unknown, or 400",
     SUBSCRIBE_CHANNELS_MAX: "`error` frame `invalid_frame`",
+    TOPIC_MAX_LENGTH: "event `error` of Socket.IO: `invalid_frame`",
     SOCKETS_PER_USER: "the oldest socket closes with 4409",
     SOCKETS_PER_OBJECT: "503 at the upgrade, or close 1013",
     SOCKETS_PER_HUB: "from four fifths of it on, new clients go to a relay",
