@@ -8,7 +8,7 @@ import type { SessionIdentity } from "./core/session.ts";
 import type { StreamServer } from "./core/stream-server.ts";
 import { Entrance } from "./entrance.ts";
 import { HANDOVER_HEADER, readHandover, type Handover } from "./handover.ts";
-import type { TokenRefusal } from "./kind.ts";
+import type { Admitted, TokenRefusal } from "./kind.ts";
 import type { HubRuntime, RuntimeSocket, Upgrade } from "./runtime.ts";
 import type { SqliteStore } from "./sqlite-store.ts";
 
@@ -116,13 +116,14 @@ export class Admission {
   }
 
   /** Answers a newer token of a client, once that was checked. */
-  renew(socket: RuntimeSocket, identity: Result<SessionIdentity, TokenRefusal>): void {
+  renew(socket: RuntimeSocket, hub: string, admitted: Result<Admitted, TokenRefusal>): void {
     // During the check the socket may have closed.
     if (socket.readyState !== WebSocket.OPEN) return;
     const server = this.#server;
-    if (!identity.ok) server.tokenRefused(socket, identity.error);
-    else if (server.isRevoked(identity.value)) server.end(socket, "unauthorized");
-    else server.renew(socket, identity.value);
+    if (!admitted.ok) server.tokenRefused(socket, admitted.error);
+    else if (admitted.value.hub !== hub) server.tokenRefused(socket, "forbidden");
+    else if (server.isRevoked(admitted.value.identity)) server.end(socket, "unauthorized");
+    else server.renew(socket, admitted.value.identity);
   }
 
   /** @returns an HTTP status to refuse with, or null */

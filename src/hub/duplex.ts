@@ -72,7 +72,7 @@ export class Duplex {
       newId: host.newId,
       canBeAsked: (connection) => this.#direct.canBeAsked(connection),
       ask: ({ id, target }, name, data) =>
-        defer(() => this.#direct.owe(target, (frames) => frames.call(id, name, data))),
+        defer(() => this.#direct.ask(target, (frames) => frames.call(id, name, data))),
       answer: ({ caller, ack }, data) => answer(caller, ack, data),
       fail: ({ caller, ack, extension }, why) =>
         answer(caller, ack, this.#failureOf(extension, why)),

@@ -87,6 +87,5 @@ function memberOf(
   const identity = identityOf(principal, now);
   if (!identity.ok) return err(identity.error === "expired" ? "unauthorized" : "forbidden");
   const hub = guildFor(principal, asked, primaryGuildId);
-  const isAllowed = hub !== undefined && (asked === undefined || asked === hub);
-  return isAllowed ? ok({ hub, identity: identity.value }) : err("forbidden");
+  return hub === undefined ? err("forbidden") : ok({ hub, identity: identity.value });
 }

@@ -1,7 +1,6 @@
 import { type Clock, within } from "../platform/clock.ts";
 import type { IdGenerator } from "../platform/ids.ts";
 import { log } from "../platform/log.ts";
-import { ok } from "../platform/result.ts";
 import { PING_FRAME, PONG_FRAME, type Presence } from "../protocol/frames.ts";
 import { Admission, type AdmissionPorts } from "./admission.ts";
 import { DEADLINES_TASK } from "./core/deadlines.ts";
@@ -157,7 +156,7 @@ export class StreamHost {
       const { hub } = this.#ports;
       const { token } = request;
       const admitted = await this.#kind.authenticate(this.#env, token, this.clock(), hub);
-      this.#admission.renew(socket, admitted.ok ? ok(admitted.value.identity) : admitted);
+      this.#admission.renew(socket, hub, admitted);
       this.arm();
     } catch (error) {
       this.#logFailure("hub.message_failed", error);

@@ -12,6 +12,9 @@ export const CLIENT_FRAME_MAX_BYTES = 16 * 1024;
  */
 export const CLIENT_FRAMES_PER_WINDOW = 60;
 
+/** How deep the JSON of a client's frame may be nested. Over it the frame is unusable. */
+export const FRAME_DEPTH_MAX = 100;
+
 /** Length of the window that {@link CLIENT_FRAMES_PER_WINDOW} counts in, milliseconds. */
 export const CLIENT_FRAME_WINDOW_MS = 10_000;
 

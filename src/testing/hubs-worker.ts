@@ -72,15 +72,16 @@ const OFFERED = [
 ] as const;
 
 export default {
-  fetch(request, env) {
+  fetch(request, env, ctx) {
+    const keepAlive = (work: Promise<unknown>): void => ctx.waitUntil(work);
     const { pathname } = new URL(request.url);
     const unavailable = new Response(null, { status: 503 });
     switch (pathname) {
       case "/ws":
-        return acceptBare(request, env, OFFERED) ?? unavailable;
+        return acceptBare(request, env, keepAlive, OFFERED) ?? unavailable;
       case "/socket.io":
       case "/socket.io/":
-        return acceptSocketIo(request, env, USER_KIND) ?? unavailable;
+        return acceptSocketIo(request, env, keepAlive, USER_KIND) ?? unavailable;
       default:
         return new Response(null, { status: 404 });
     }

@@ -51,7 +51,7 @@ function carrying(dialect: Dialect): Dialect {
     ...dialect,
     read: (data) => {
       const number = readTaken(data);
-      if (number !== null) return ok({ kind: "acknowledge", number, byWorker: true });
+      if (number !== null) return ok({ kind: "acknowledge", number });
       const intent = dialect.read(data);
       if (!intent.ok || intent.value.kind !== "acknowledge") return intent;
       const { reply } = intent.value;

@@ -134,16 +134,6 @@ describe("HUB-10 a ping", () => {
   });
 });
 
-test("HUB-10 any sign of life confirms everything for a silent client, and nothing for others", () => {
-  const silent = sent(3, 100);
-  silent.signOfLife();
-  expect([silent.outstandingBytes, silent.isSilent]).toEqual([0, true]);
-  const other = sent(3, 100);
-  other.acknowledge(0, 3);
-  other.signOfLife();
-  expect(other.outstandingBytes).toBe(300);
-});
-
 test("HUB-10 whatever happens, never more is confirmed than the client has taken", () => {
   const step = fc.oneof(
     fc.record({ do: fc.constant("send" as const), bytes: fc.integer({ min: 1, max: 40_000 }) }),

@@ -52,7 +52,7 @@ export class Credit {
    * them.
    */
   get outstandingBytes(): number {
-    return this.#bytes - this.#shownBytes + this.#unreadAnswers;
+    return this.#bytes - this.#shownBytes;
   }
 
   /** Quarters of a window that were sent so far, counted in bytes or events: each allows one acknowledgement. */
@@ -92,11 +92,6 @@ export class Credit {
     return this.outstandingBytes + bytes <= OWED_WINDOWS * this.#limits.windowBytes;
   }
 
-  /** Counts an answer or a call that was sent. @param bytes its characters */
-  owed(bytes: number): void {
-    if (this.isSilent) this.#answers += bytes;
-  }
-
   /** Counts a frame that was sent. @param seq of its last event, or of the last event before it */
   sent(bytes: number, events: number, seq: number, now: number): void {
     this.#bytes += bytes;
@@ -119,7 +114,6 @@ export class Credit {
   /** The client has everything up to `seq`. @param lastSent seq of the last event it was sent */
   acknowledge(seq: number, lastSent: number): void {
     this.#shows = "acknowledges";
-    this.#unreadAnswers = 0;
     if (seq >= lastSent) this.#show(this.#bytes, this.#events);
     else this.#showUpTo((mark) => mark.seq <= seq);
   }
@@ -127,20 +121,8 @@ export class Credit {
   /** The runtime answered its ping at `at`, milliseconds, so the client has taken what was sent before. */
   pinged(at: number): void {
     if (this.#shows === "nothing") this.#shows = "pings";
-    this.#unreadAnswers = 0;
     if (this.#lastSentAt < at) this.#show(this.#bytes, this.#events);
     else this.#showUpTo((mark) => mark.at < at);
-  }
-
-  /**
-   * A client that has neither acknowledged nor pinged yet sent a frame. That does not show that it has read the
-   * answers to the frames before: a client could ask and never read.
-   */
-  signOfLife(): void {
-    if (this.#shows !== "nothing") return;
-    this.#unreadAnswers += this.#answers;
-    this.#answers = 0;
-    this.#show(this.#bytes, this.#events);
   }
 
   #showUpTo(isShown: (mark: Mark) => boolean): void {

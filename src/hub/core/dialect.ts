@@ -15,13 +15,12 @@ export type Intent =
   | { readonly kind: "renew"; readonly token: string }
   /**
    * It has taken everything up to `number`, in the numbers of its connection; null: it only shows that it lives.
-   * `reply` is sent back, for dialects whose heartbeats are answered. `byWorker`: the Worker says it for its client.
+   * `reply` is sent back, for dialects whose heartbeats are answered.
    */
   | {
       readonly kind: "acknowledge";
       readonly number: number | null;
       readonly reply?: string;
-      readonly byWorker?: true;
     }
   /** It wants only events of these topics; none: all. */
   | { readonly kind: "subscribe"; readonly topics: readonly string[] }

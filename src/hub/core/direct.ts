@@ -29,9 +29,13 @@ export class Direct<Socket extends object> {
     }
   }
 
-  /**
-   * Sends one connection what it is owed, an answer or a call.
-   */
+  /** Sends one connection a call. Its answer does not count to the limit of its frames. */
+  ask(connection: string, encode: (frames: DirectFrames) => string): void {
+    for (const [, session] of this.#sessions.selected({ connection })) session.asked += 1;
+    this.owe(connection, encode);
+  }
+
+  /** Sends one connection what it is owed. */
   owe(connection: string, encode: (frames: DirectFrames) => string): void {
     for (const [socket, session] of this.#sessions.selected({ connection })) {
       const { direct } = session.dialect;

@@ -1,9 +1,12 @@
+import { err } from "../../platform/result.ts";
 import { isLongerThan } from "../../protocol/bytes.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
 import type { FrameErrorCode } from "../../protocol/error-codes.ts";
-import { BAD_FRAMES_MAX } from "../../protocol/limits.ts";
+import { isDeeperThan } from "../../protocol/json-depth.ts";
+import { BAD_FRAMES_MAX, FRAME_DEPTH_MAX } from "../../protocol/limits.ts";
 import type { ServingParts } from "./serving-parts.ts";
-import type { DirectIntent } from "./dialect.ts";
+import { readTaken } from "./carried.ts";
+import type { Dialect, DirectIntent } from "./dialect.ts";
 import { countFrame } from "./frame-rate.ts";
 import type { Spoken } from "./kind.ts";
 import type { LiveSession } from "./live-session.ts";
@@ -65,14 +68,16 @@ export class FrameIntake<Socket extends object> {
     if (session.ended) return null;
     const now = this.#parts.clock();
     const { limits } = this.#parts.kind;
-    const { sentQuarters } = session.credit;
-    const { window, allowed } = countFrame(session.frameWindow, now, sentQuarters, limits);
-    session.frameWindow = window;
+    const { isClientSilent, isCarried } = factsOf(session.record.transport);
     // The Worker's acknowledgements follow from what was sent, and come as fast as the client reads.
-    const { isClientSilent } = factsOf(session.record.transport);
-    if (!allowed && !isClientSilent) return this.#end(socket, "tooManyFrames");
-    session.credit.signOfLife();
-    const intent = session.dialect.read(data);
+    const isOurs = isClientSilent || (isCarried && readTaken(data) !== null);
+    if (!isOurs) {
+      const more = session.credit.sentQuarters + session.asked;
+      const { window, allowed } = countFrame(session.frameWindow, now, more, limits);
+      session.frameWindow = window;
+      if (!allowed) return this.#end(socket, "tooManyFrames");
+    }
+    const intent = readBounded(session.dialect, data);
     if (!intent.ok && intent.error === "invalid_token") {
       return this.refuse(socket, session, intent.error);
     }
@@ -88,8 +93,8 @@ export class FrameIntake<Socket extends object> {
       case "renew":
         return { kind: "renew", token: intent.value.token };
       case "acknowledge": {
-        const { number, reply = null, byWorker = isClientSilent } = intent.value;
-        if (number !== null) this.#acknowledge(socket, session, number + session.base, byWorker);
+        const { number, reply = null } = intent.value;
+        if (number !== null) this.#acknowledge(socket, session, number + session.base, isOurs);
         this.#parts.delivery.send(socket, session, reply);
         return null;
       }
@@ -101,11 +106,13 @@ export class FrameIntake<Socket extends object> {
     }
   }
 
-  /** @param byWorker whether the Worker says so. It can be believed */
-  #acknowledge(socket: Socket, session: LiveSession, seq: number, byWorker: boolean): null {
-    const sent = session.sentBefore(this.#parts.store.extent().head + 1, this.#parts.store);
-    // After a wake `sent` is too low when the journal has trimmed that event.
-    if (seq > sent && !byWorker) return this.refuse(socket, session, "invalid_ack");
+  /** @param isOurs whether the Worker says so. It can be believed */
+  #acknowledge(socket: Socket, session: LiveSession, seq: number, isOurs: boolean): null {
+    const { head } = this.#parts.store.extent();
+    // Since the wake it was sent no event, and nothing is open. What it was sent before would have to be looked for
+    // in the journal, which a client could make the hub do again and again.
+    const sent = session.lastSent ?? head;
+    if (seq > sent && !isOurs) return this.refuse(socket, session, "invalid_ack");
     this.#parts.delivery.acknowledged(socket, session, seq, sent);
     return null;
   }
@@ -123,4 +130,10 @@ export class FrameIntake<Socket extends object> {
     this.#parts.delivery.end(socket, why);
     return null;
   }
+}
+
+/** Reads a frame that is not nested too deep. */
+function readBounded(dialect: Dialect, data: string | ArrayBuffer): ReturnType<Dialect["read"]> {
+  const isTooDeep = typeof data === "string" && isDeeperThan(data, FRAME_DEPTH_MAX);
+  return isTooDeep ? err("invalid_frame") : dialect.read(data);
 }

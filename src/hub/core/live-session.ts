@@ -34,6 +34,8 @@ export class LiveSession implements Numbering {
   nextLookBytes = 0;
   /** When the runtime was last asked for its ping, milliseconds. */
   pingAskedAt = 0;
+  /** Calls that it was sent since the wake. Each allows it one frame more. */
+  asked = 0;
   /** Keys of the signals that it missed while it lagged. */
   readonly missedSignals = new Set<string>();
   #filter: ReadonlySet<string> | null;

@@ -59,7 +59,6 @@ export class SessionSender<Socket extends object> {
       return;
     }
     this.send(socket, session, text);
-    session.credit.owed(text.length);
   }
 
   /** Events sent since the last call. */

@@ -110,8 +110,10 @@ function readAnswer(text: string): Result<Intent, FrameErrorCode> {
   const colon = text.indexOf(":");
   const packet = decodePacket(PacketType.ACK + text.slice(colon + 1));
   if (packet === null) return err("invalid_frame");
-  const data = argumentOf(packet.data as readonly unknown[]);
-  return data.ok ? ok({ kind: "answer", call: text.slice(1, colon), data: data.value }) : data;
+  const data = packet.data as readonly unknown[];
+  // A client may answer with several arguments.
+  const answer = data.length > 1 ? data : (data[0] ?? null);
+  return ok({ kind: "answer", call: text.slice(1, colon), data: answer });
 }
 
 /** Packets of namespaces other than `/` do not get here, nor do events with reserved names. */

@@ -15,6 +15,9 @@ import { enter, type Knock } from "./hand-over.ts";
 import { type Language, serveBeforeAuth } from "./pre-auth.ts";
 import { serveSocketIo } from "./socket-io.ts";
 
+/** Keeps work alive that the client's leaving would cancel (`waitUntil`). */
+type KeepAlive = (work: Promise<unknown>) => void;
+
 /** The places of this isolate. They are counts, so requests may share them. */
 const places = new AnonymousPlaces();
 
@@ -38,6 +41,7 @@ export function optionsFrom(query: URLSearchParams): Pick<Knock, "batch" | "sign
 export function acceptBare(
   request: Request,
   env: HubEnv,
+  keepAlive: KeepAlive,
   offered: readonly [Offered, ...Offered[]],
 ): Response | null {
   const { searchParams: query } = new URL(request.url);
@@ -49,7 +53,7 @@ export function acceptBare(
       const isInFrame = asked.epoch !== undefined || asked.seq !== undefined;
       return enter(env, kind, {
         token,
-        hub: kind.parameter === undefined ? undefined : (query.get(kind.parameter) ?? undefined),
+        hub: kind.parameter === undefined ? undefined : query.get(kind.parameter) || undefined,
         resume: isInFrame ? asked : resumePositionFrom(query),
         ...optionsFrom(query),
         dialect: dialect.name,
@@ -60,7 +64,7 @@ export function acceptBare(
   const asked = offered.find(({ isAskedFor }) => isAskedFor?.(query) === true);
   const [first, ...others] = asked === undefined ? offered : ([asked] as const);
   return accept(request, AUTHENTICATION_DEADLINE_MS, (client, leave) =>
-    serveBeforeAuth(client, [languageOf(first), ...others.map(languageOf)], { leave }),
+    serveBeforeAuth(client, [languageOf(first), ...others.map(languageOf)], { leave, keepAlive }),
   );
 }
 
@@ -68,7 +72,12 @@ export function acceptBare(
  * Accepts a client of Socket.IO, or refuses one that speaks another version or transport, as Engine.IO does.
  * @returns the answer; null: too many of them wait or come at once
  */
-export function acceptSocketIo(request: Request, env: HubEnv, kind: HubKind): Response | null {
+export function acceptSocketIo(
+  request: Request,
+  env: HubEnv,
+  keepAlive: KeepAlive,
+  kind: HubKind,
+): Response | null {
   const { searchParams: query } = new URL(request.url);
   const refusal = refusalOf(request, query);
   if (refusal !== null) return Response.json(refusal, { status: 400 });
@@ -76,6 +85,7 @@ export function acceptSocketIo(request: Request, env: HubEnv, kind: HubKind): Re
     serveSocketIo(client, {
       limits: kind.limits,
       leave,
+      keepAlive,
       newId: () => crypto.randomUUID(),
       enter: (auth, resume) => {
         const asked = kind.parameter === undefined ? undefined : auth[kind.parameter];

@@ -32,6 +32,8 @@ class Bench {
   readonly asked: Asked[] = [];
   /** Whether the client's place among those who wait is free again. */
   hasLeft = false;
+  /** Work that goes on when the client has left. */
+  readonly kept: Promise<unknown>[] = [];
   /** Ends the check of the token. */
   decide: (entered: Entered) => void = () => {};
   readonly #timers = new VirtualTimers(this.time);
@@ -60,7 +62,9 @@ class Bench {
       leave: () => {
         this.hasLeft = true;
       },
+      keepAlive: (work) => this.kept.push(work),
       timer: this.#timers.timer,
+      clock: () => this.time.now,
     });
   }
 

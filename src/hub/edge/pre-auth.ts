@@ -1,4 +1,4 @@
-import { systemTimer, type Timer } from "../../platform/clock.ts";
+import { type Clock, systemClock, systemTimer, type Timer } from "../../platform/clock.ts";
 import type { Result } from "../../platform/result.ts";
 import { isLongerThan } from "../../protocol/bytes.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
@@ -10,11 +10,15 @@ import {
   UNAUTHENTICATED_FRAMES_MAX,
 } from "../../protocol/limits.ts";
 import type { Dialect, Intent } from "../core/dialect.ts";
+import { countFrame, type FrameWindow } from "../core/frame-rate.ts";
 import { readCarried, readTaken, taken } from "../core/carried.ts";
 import type { StreamLimits } from "../core/stream-limits.ts";
 import { EdgeClient } from "./edge-client.ts";
 import type { EdgeSocket } from "./edge-socket.ts";
 import { SentWindow } from "./sent-window.ts";
+
+/** What a pong costs that the client does not read: the runtime needs that much for each frame (`credit.md`). */
+const PONG_COST = 1_100;
 
 /** Longer frames of clients are no acknowledgements. */
 const ACKNOWLEDGEMENT_MAX_BYTES = 256;
@@ -33,7 +37,10 @@ type Authenticate = Extract<Intent, { readonly kind: "authenticate" }>;
 export type PreAuthPorts = {
   /** Frees the client's place among those who wait. */
   readonly leave: () => void;
+  /** Keeps work alive that the client's leaving would cancel. */
+  readonly keepAlive: (work: Promise<unknown>) => void;
   readonly timer?: Timer;
+  readonly clock?: Clock;
 };
 
 /**
@@ -54,12 +61,15 @@ export function serveBeforeAuth(
 class PreAuth {
   readonly #languages: readonly [Language, ...Language[]];
   readonly #client: EdgeClient;
+  readonly #keepAlive: PreAuthPorts["keepAlive"];
+  readonly #clock: Clock;
   /** The language that speaks first, or that was understood; until then the first one answers. */
   #language: Language;
   /** It has sent something, so it does not wait for a greeting. */
   #hasSpoken = false;
   #frames = 0;
   #bad = 0;
+  #pings: FrameWindow | undefined;
   /** Frames from while the token is checked. */
   #held: (string | ArrayBuffer)[] = [];
   #window: SentWindow | null = null;
@@ -67,9 +77,11 @@ class PreAuth {
   constructor(
     socket: EdgeSocket,
     languages: readonly [Language, ...Language[]],
-    { leave, timer = systemTimer }: PreAuthPorts,
+    { leave, keepAlive, timer = systemTimer, clock = systemClock }: PreAuthPorts,
   ) {
     this.#languages = languages;
+    this.#keepAlive = keepAlive;
+    this.#clock = clock;
     this.#language = languages[0];
     const isAlone = languages.length === 1;
     const cancelGreeting = isAlone ? () => {} : timer(FIRST_FRAME_MS, () => this.#greet());
@@ -108,7 +120,7 @@ class PreAuth {
     // The Worker answers pings: one does not show that the client has taken what was sent before, and would look to
     // the hub as if it did (HUB-10).
     if (data === PING_FRAME) {
-      this.#client.send(PONG_FRAME);
+      this.#pong();
       return;
     }
     if (isLongerThan(data, this.#frameBytes)) {
@@ -126,6 +138,14 @@ class PreAuth {
     else this.#read(data);
   }
 
+  #pong(): void {
+    const { window, allowed } = countFrame(this.#pings, this.#clock(), 0, this.#language.limits);
+    this.#pings = window;
+    if (!allowed) this.#refuse("tooManyFrames");
+    else if (this.#window?.add(PONG_COST, null) === false) this.#refuse("overloaded");
+    else this.#client.send(PONG_FRAME);
+  }
+
   #read(data: string | ArrayBuffer): void {
     const { language, read } = understood(this.#languages, this.#language, data);
     this.#language = language;
@@ -140,7 +160,7 @@ class PreAuth {
       if (this.#bad >= BAD_FRAMES_MAX) this.#refuse("protocolError");
       return;
     }
-    void this.#enter(language, read.value);
+    this.#keepAlive(this.#enter(language, read.value));
   }
 
   async #enter(language: Language, intent: Authenticate): Promise<void> {
@@ -165,8 +185,7 @@ class PreAuth {
   /** Passes a frame of the client on to the hub. */
   #passOn(data: string | ArrayBuffer): void {
     const number = acknowledgedBy(data, this.#language.dialect);
-    if (number === null) this.#window?.signOfLife();
-    else this.#window?.acknowledge(number);
+    if (number !== null) this.#window?.acknowledge(number);
     // What only the Worker may say reaches the hub as a frame that no dialect has.
     this.#client.toHub(readTaken(data) === null ? data : "");
   }

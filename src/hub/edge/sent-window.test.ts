@@ -253,20 +253,11 @@ describe("HUB-25 what waits in the Worker for a client", () => {
     expect(add()).toBe(false);
   });
 
-  test("is nothing after a sign of life of a client that never acknowledges", () => {
-    const window = new SentWindow(LIMITS);
-    for (let round = 0; round < 5; round += 1) {
-      expect(window.add(LIMITS.unacknowledgedBytes, round)).toBe(true);
-      window.signOfLife();
-    }
-  });
-
   test("are the answers that it has not acknowledged, however often it asks", () => {
     const window = new SentWindow(LIMITS);
     window.add(1, 1);
     let sent = 0;
     while (window.add(LIMITS.windowBytes / 2, null)) {
-      window.signOfLife();
       window.assume();
       sent += LIMITS.windowBytes / 2;
       expect(sent).toBeLessThan(2 * LIMITS.unacknowledgedBytes);

@@ -3,8 +3,8 @@ import type { StreamLimits } from "../core/stream-limits.ts";
 
 /**
  * What is marked, asked for or acknowledged at once, as a part of a window. A client that has taken everything then
- * leaves at most this part open, and what the hub counts too late: at most an eighth (`core/credit.ts`). The rest has
- * room for the largest frame, so neither side ever waits for the other.
+ * leaves at most this part open, and what the hub counts too late: at most an eighth (`core/credit.ts`). The largest
+ * frame fits into the rest, so neither side ever waits for the other.
  */
 export const MARKED_PART = 1 / 16;
 
@@ -108,16 +108,6 @@ export class SentWindow {
       this.#marks.shift();
       this.take(mark.sent);
     }
-  }
-
-  /**
-   * The client has sent a frame. If it never acknowledges, that shows that it has read the events, but not that it
-   * has read the answers: a client could ask and never read.
-   */
-  signOfLife(): void {
-    if (this.#hasShown) return;
-    const { length, events } = this.#sent;
-    this.#taken = { all: this.#taken.all + length - this.#taken.length, length, events };
   }
 
   /**

@@ -2,10 +2,12 @@ import { describe, expect, test } from "vitest";
 import { err, ok, type Result } from "../../platform/result.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
 import {
+  BAD_FRAMES_MAX,
   CLIENT_FRAME_MAX_BYTES,
   CREDIT_WINDOW_BYTES,
   ENGINE_IO_PING_INTERVAL_MS,
   ENGINE_IO_PING_TIMEOUT_MS,
+  FRAME_DEPTH_MAX,
   SOCKET_IO_CONNECT_DEADLINE_MS,
 } from "../../protocol/limits.ts";
 import { FarEnd, VirtualTimers } from "../../testing/edge-ends.ts";
@@ -25,12 +27,15 @@ class Bench {
   readonly hub = new FarEnd();
   readonly entered: Entered[] = [];
   left = 0;
+  /** Work that goes on when the client has left. */
+  readonly kept: Promise<unknown>[] = [];
 
   constructor(outcome?: CloseName | Promise<Result<EdgeSocket, CloseName>>) {
     serveSocketIo(this.client.worker, {
       limits: GUILD_STREAM.limits,
       timer: this.timers.timer,
       newId: () => "engine-1",
+      keepAlive: (work) => this.kept.push(work),
       leave: () => {
         this.left += 1;
       },
@@ -279,10 +284,32 @@ describe("a client of Socket.IO (HUB-25)", () => {
     expect(large.client.closed?.code).toBe(1009);
   });
 
-  test("may ask for another namespace, and is told that there is none", async () => {
+  test("may ask for another namespace a few times, and is told that there is none", async () => {
     const bench = await Bench.open();
-    bench.client.say("40/admin,");
-    expect(bench.last).toBe('44/admin,{"message":"Invalid namespace"}');
+    for (let i = 0; i < BAD_FRAMES_MAX; i += 1) {
+      bench.client.say("40/admin,");
+      expect(bench.last).toBe('44/admin,{"message":"Invalid namespace"}');
+    }
     expect(bench.client.closed).toBeNull();
+    bench.client.say("40/admin,");
+    expect(bench.client.closed?.code).toBe(4499);
+  });
+
+  test("is closed for a packet that is nested too deep", async () => {
+    const nested = (depth: number): string => `42["x",${"[".repeat(depth)}${"]".repeat(depth)}]`;
+    const bench = await Bench.open();
+    bench.client.say(nested(FRAME_DEPTH_MAX - 1));
+    expect(bench.client.closed).toBeNull();
+    bench.client.say(nested(FRAME_DEPTH_MAX));
+    expect(bench.client.closed?.code).toBe(4499);
+  });
+
+  test("that leaves while it is let in leaves nobody behind: the work goes on", async () => {
+    const bench = new Bench();
+    bench.client.say('40{"token":"t"}');
+    expect(bench.kept).toHaveLength(1);
+    bench.client.breakOff();
+    await bench.kept[0];
+    expect(bench.hub.closed?.code).toBe(1001);
   });
 });

@@ -8,11 +8,14 @@ import { systemTimer, type Timer } from "../../platform/clock.ts";
 import type { Result } from "../../platform/result.ts";
 import { isLongerThan } from "../../protocol/bytes.ts";
 import { CLOSE_CODES, type CloseName, reconnectAfter } from "../../protocol/close-codes.ts";
+import { isDeeperThan } from "../../protocol/json-depth.ts";
 import {
+  BAD_FRAMES_MAX,
   CALLS_PER_TARGET,
   ENGINE_IO_PING_INTERVAL_MS,
   ENGINE_IO_PING_TIMEOUT_MS,
   EPOCH_MAX_LENGTH,
+  FRAME_DEPTH_MAX,
   SOCKET_IO_CONNECT_DEADLINE_MS,
 } from "../../protocol/limits.ts";
 import type { ResumePosition } from "../core/resume.ts";
@@ -57,6 +60,8 @@ export type SocketIoPorts = {
   ) => Promise<Result<EdgeSocket, CloseName>>;
   /** Frees the client's place among those who wait. */
   readonly leave: () => void;
+  /** Keeps work alive that the client's leaving would cancel. */
+  readonly keepAlive: (work: Promise<unknown>) => void;
   readonly newId: () => string;
   readonly timer?: Timer;
 };
@@ -94,6 +99,8 @@ class SocketIo {
   /** The hub's ids of the calls that the client has not answered, by the ids of their packets. */
   readonly #calls = new Map<number, string>();
   #callIds = 0;
+  /** How often it asked for a namespace that there is not. Each is answered, also to a client that does not read. */
+  #strangers = 0;
   #cancelHeartbeat: () => void = () => {};
 
   constructor(socket: EdgeSocket, ports: SocketIoPorts) {
@@ -150,7 +157,8 @@ class SocketIo {
       case "message": {
         const text = String(packet.data ?? "");
         // Binary data in text form begins with another letter, and is no packet of its own.
-        const inner = data === `4${text}` ? decodePacket(text) : null;
+        const isText = data === `4${text}` && !isDeeperThan(text, FRAME_DEPTH_MAX);
+        const inner = isText ? decodePacket(text) : null;
         if (inner === null) this.#end("protocolError");
         else this.#takePacket(inner, text);
         break;
@@ -206,6 +214,11 @@ class SocketIo {
 
   #connect({ nsp, data }: Packet): void {
     if (nsp !== "/") {
+      this.#strangers += 1;
+      if (this.#strangers > BAD_FRAMES_MAX) {
+        this.#end("protocolError");
+        return;
+      }
       this.#packet({ type: PacketType.CONNECT_ERROR, nsp, data: { message: "Invalid namespace" } });
       return;
     }
@@ -218,7 +231,7 @@ class SocketIo {
       this.#refuse("unauthorized");
       return;
     }
-    void this.#enter(auth.data);
+    this.#ports.keepAlive(this.#enter(auth.data));
   }
 
   async #enter(auth: SocketIoAuth): Promise<void> {

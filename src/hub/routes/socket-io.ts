@@ -4,7 +4,7 @@ import type { AppEnv } from "../../platform/http/app-env.ts";
 import { acceptSocketIo } from "../edge/accept.ts";
 import { hubEnv } from "../env.ts";
 import { GUILD_KIND } from "../kinds.ts";
-import { hubUnavailable, refuseOrigin } from "./entry.ts";
+import { hubUnavailable, keepAliveIn, refuseOrigin } from "./entry.ts";
 
 /**
  * `GET /socket.io/`: the stream of a guild for clients of Socket.IO (docs/socket-io.md). The token is in the
@@ -12,7 +12,9 @@ import { hubUnavailable, refuseOrigin } from "./entry.ts";
  */
 export function mountSocketIo(app: OpenAPIHono<AppEnv>): void {
   const serve = (c: Context<AppEnv>): Response =>
-    refuseOrigin(c) ?? acceptSocketIo(c.req.raw, hubEnv(c.env), GUILD_KIND) ?? hubUnavailable(c);
+    refuseOrigin(c) ??
+    acceptSocketIo(c.req.raw, hubEnv(c.env), keepAliveIn(c), GUILD_KIND) ??
+    hubUnavailable(c);
   app.all("/socket.io", serve);
   app.all("/socket.io/", serve);
 }

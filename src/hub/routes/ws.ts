@@ -20,7 +20,14 @@ import { GUILD_KIND } from "../kinds.ts";
 import { identityOf } from "../handover.ts";
 import { placeOf } from "../placement-cache.ts";
 import { sealTicket } from "../ticket.ts";
-import { callHub, decideEntry, hubUnavailable, noSession, refuseOrigin } from "./entry.ts";
+import {
+  callHub,
+  decideEntry,
+  hubUnavailable,
+  keepAliveIn,
+  noSession,
+  refuseOrigin,
+} from "./entry.ts";
 
 const newId = ulidGenerator();
 
@@ -127,7 +134,8 @@ export function mountStream(app: OpenAPIHono<AppEnv>, areas: readonly Area[]): v
     if (refused !== null) return refused;
     const entry = await decideEntry(c);
     if (entry instanceof Response) return entry;
-    if (entry === null) return acceptBare(c.req.raw, hubEnv(c.env), offered) ?? hubUnavailable(c);
+    if (entry === null)
+      return acceptBare(c.req.raw, hubEnv(c.env), keepAliveIn(c), offered) ?? hubUnavailable(c);
     // A ticket was counted when it was created.
     if (entry.ticket === undefined) {
       const tooMany = await refuseTooMany(c, CONNECTIONS, entry.identity.sub);

@@ -52,6 +52,7 @@ const CHAPTERS = {
     AUTHENTICATION_DEADLINE_MS: "close 4408",
     UNAUTHENTICATED_FRAMES_MAX: "close 4429",
     CLIENT_FRAME_MAX_BYTES: "close 1009",
+    FRAME_DEPTH_MAX: "the frame is unusable",
     CLIENT_FRAMES_PER_WINDOW: "close 4429",
     CLIENT_FRAME_WINDOW_MS: "the window that the frames are counted in",
     BAD_FRAMES_MAX: "after this many unusable frames the socket closes with 4499",
