@@ -228,7 +228,7 @@ describe("authentication (rooms.md §2)", () => {
     expect(other.status).toBe(403);
   });
 
-  test("an auth frame authenticates and may name a position; until then nothing is sent", async () => {
+  test("HUB-12 an auth frame authenticates and may name a position; until then nothing is sent", async () => {
     const first = await streamAs(alice);
     const { position } = first;
     await hub().publish([publication()]);
@@ -349,7 +349,7 @@ describe("authentication (rooms.md §2)", () => {
     }, SOON);
   });
 
-  test("without an auth frame the socket closes after 5 s, and no hub knew of it", async () => {
+  test("HUB-7 HUB-12 without an auth frame the socket closes after 5 s, and no hub knew of it", async () => {
     const attached = vi.spyOn(Hub.prototype, "fetch");
     const client = await openStream("");
     await client.until(({ closed }) => closed !== null);

@@ -86,7 +86,7 @@ describe("clients that say who they are after the upgrade", () => {
     await asked.hears('{"op":10');
   });
 
-  test("a Socket.IO client calls another one, through a sleep of their hub", async () => {
+  test("HUB-22 HUB-25 a Socket.IO client calls another one, through a sleep of their hub", async () => {
     const caller = await socketIo("sio-1");
     const target = await socketIo("sio-1");
     await caller.hears('40{"sid"');
@@ -105,7 +105,7 @@ describe("clients that say who they are after the upgrade", () => {
     expect(await caller.hears("438[")).toBe('438[{"failed":"target_gone"}]');
   });
 
-  test("a Socket.IO client that comes back with its offset gets what it missed, and keeps its pid", async () => {
+  test("HUB-25 a Socket.IO client that comes back with its offset gets what it missed, and keeps its pid", async () => {
     const talker = await socketIo("sio-2");
     const reader = await socketIo("sio-2");
     const { pid } = JSON.parse((await reader.hears("40{")).slice(2)) as { pid: string };
