@@ -357,7 +357,8 @@ describe("HUB-22 calls whose turn fails", () => {
     };
     const at = new VirtualDesk([deskWith({ onMessage })]);
     const target = await at.worker("add");
-    const { exec } = at.hub.storage.sql;
+    const { sql } = at.hub.storage;
+    const exec = sql.exec.bind(sql);
     const refuses = (query: string, ...bindings: SqlStorageValue[]) => {
       if (query.startsWith("INSERT INTO journal")) throw new Error("the disk is full");
       return exec(query, ...bindings);
@@ -365,7 +366,7 @@ describe("HUB-22 calls whose turn fails", () => {
     const failed = 3;
     for (let i = 0; i < failed; i += 1) {
       const caller = await at.connect(`refused${i}`);
-      const spy = vi.spyOn(at.hub.storage.sql, "exec").mockImplementation(refuses as typeof exec);
+      const spy = vi.spyOn(sql, "exec").mockImplementation(refuses as typeof exec);
       await call(at, caller);
       spy.mockRestore();
       expect(caller.closedWith).toBe(OPCODE_DIALECT.farewell("restart").code);
