@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import { SESSION_GRANTS_MAX_BYTES } from "../protocol/limits.ts";
+import { CALLS_PER_TARGET, SESSION_GRANTS_MAX_BYTES } from "../protocol/limits.ts";
 import { desk } from "../testing/desk-extension.ts";
 import { takeHubFailures } from "../testing/hub-failures.ts";
 import type { MemorySocket } from "../testing/memory-platform.ts";
@@ -334,5 +334,96 @@ describe("HUB-10 what a client is owed", () => {
     expect(client.closedWith).toBe(OPCODE_DIALECT.farewell("overloaded").code);
     expect(bytes(client)).toBeGreaterThan(3 * windowBytes);
     expect(bytes(client)).toBeLessThan(4 * windowBytes + 20_000);
+  });
+});
+
+describe("HUB-22 calls whose turn fails", () => {
+  const call = (at: VirtualDesk, from: MemorySocket, timeoutMs = 600_000): Promise<string> =>
+    at.say(from, "desk.call", { method: "add", params: null, timeoutMs });
+  /** How many calls wait, as the storage says. */
+  const stored = (at: VirtualDesk): number =>
+    at.hub.storage.sql.exec("SELECT id FROM calls").toArray().length;
+  const asked = (target: MemorySocket): number =>
+    opcodeFrames(target).filter(({ op }) => op === 22).length;
+  const answerOf = (caller: MemorySocket, ack: string): unknown =>
+    opcodeFrames(caller).find(({ op, d }) => op === 21 && d["id"] === ack)?.d["data"];
+
+  it("when the journal refuses its event leave nothing: no call waits, and nobody is asked", async () => {
+    const onMessage: SocketExtension["onMessage"] = (hub, client, said) => {
+      // Nobody is sent it, so that it fills no window.
+      const about = { payload: {}, audience: ["role:nobody"], topic: null };
+      if (said.name === "desk.call") hub.publish({ event: "desk.before", ...about });
+      return desk.sockets?.onMessage(hub, client, said) ?? null;
+    };
+    const at = new VirtualDesk([deskWith({ onMessage })]);
+    const target = await at.worker("add");
+    const { sql } = at.hub.storage;
+    const exec = sql.exec.bind(sql);
+    const refuses = (query: string, ...bindings: SqlStorageValue[]) => {
+      if (query.startsWith("INSERT INTO journal")) throw new Error("the disk is full");
+      return exec(query, ...bindings);
+    };
+    const failed = 3;
+    for (let i = 0; i < failed; i += 1) {
+      const caller = await at.connect(`refused${i}`);
+      const spy = vi.spyOn(sql, "exec").mockImplementation(refuses as typeof exec);
+      await call(at, caller);
+      spy.mockRestore();
+      expect(caller.closedWith).toBe(OPCODE_DIALECT.farewell("restart").code);
+    }
+    expect(takeHubFailures()).toHaveLength(failed);
+    expect([stored(at), asked(target)]).toEqual([0, 0]);
+    // None of them takes the place of another one.
+    const each = 50;
+    for (let i = 0; i < CALLS_PER_TARGET / each; i += 1) {
+      const caller = await at.connect(`caller${i}`);
+      for (let n = 0; n < each; n += 1) await call(at, caller);
+    }
+    expect([stored(at), asked(target)]).toEqual([CALLS_PER_TARGET, CALLS_PER_TARGET]);
+  });
+
+  it("when an extension fails after the answer was taken wait on, in memory and in storage", async () => {
+    let fails = true;
+    const callFailed: SocketExtension["callFailed"] = (why) => {
+      if (fails) throw new Error("it fails");
+      return { failed: why };
+    };
+    const at = new VirtualDesk([deskWith({ callFailed })]);
+    const target = await at.worker("add");
+    const caller = await at.connect("caller");
+    const late = await call(at, caller, 1_000);
+    const answered = await call(at, caller);
+    await at.time.pass(1_000);
+    expect(takeHubFailures().length).toBeGreaterThan(0);
+    expect([stored(at), answerOf(caller, late)]).toEqual([2, undefined]);
+    // The alarm comes again, also if the hub slept meanwhile.
+    fails = false;
+    const ids = opcodeFrames(target).flatMap(({ op, d }) => (op === 22 ? [String(d["id"])] : []));
+    await at.answer(target, ids[1] ?? "", "in time");
+    await at.time.pass(10_000);
+    expect(answerOf(caller, late)).toEqual({ failed: "timed_out" });
+    expect(answerOf(caller, answered)).toBe("in time");
+    expect(stored(at)).toBe(0);
+  });
+
+  it("when it fails as their target leaves end at the next wake", async () => {
+    let fails = true;
+    const callFailed: SocketExtension["callFailed"] = (why) => {
+      if (fails) throw new Error("it fails");
+      return { failed: why };
+    };
+    const at = new VirtualDesk([deskWith({ callFailed })]);
+    const target = await at.worker("add");
+    const caller = await at.connect("caller");
+    const ack = await call(at, caller);
+    at.hub.drop(target);
+    await at.time.quiet();
+    expect(takeHubFailures().length).toBeGreaterThan(0);
+    expect([stored(at), answerOf(caller, ack)]).toEqual([1, undefined]);
+    fails = false;
+    await at.sleep();
+    await at.time.pass(2_000);
+    expect(answerOf(caller, ack)).toEqual({ failed: "target_gone" });
+    expect(stored(at)).toBe(0);
   });
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CALLS_PER_TARGET, SESSION_SCOPE_MAX_BYTES } from "../protocol/limits.ts";
+import { CALLS_PER_HUB, CALLS_PER_TARGET, SESSION_SCOPE_MAX_BYTES } from "../protocol/limits.ts";
 import { DESK_TIMEOUT_MS } from "../testing/desk-extension.ts";
 import { takeHubFailures } from "../testing/hub-failures.ts";
 import type { MemorySocket } from "../testing/memory-platform.ts";
@@ -240,6 +240,54 @@ describe("HUB-22 calls between clients", () => {
     if (leaver !== undefined) at.hub.drop(leaver);
     await at.say(late, "desk.call", { method: "add", params: null });
     expect(calls(target)).toHaveLength(CALLS_PER_TARGET + 2);
+  });
+
+  it("in one hub are limited, also after a sleep, and each that ends makes room for one", async () => {
+    const at = new VirtualDesk();
+    const targets: MemorySocket[] = [];
+    for (let i = 0; i <= CALLS_PER_HUB / CALLS_PER_TARGET; i += 1) {
+      targets.push(await at.worker(`m${i}`, `target${i}`));
+    }
+    const [first, second] = targets;
+    if (first === undefined || second === undefined) throw new Error("there are targets");
+    const call = (from: MemorySocket, method: string): Promise<string> =>
+      at.say(from, "desk.call", { method, params: null, timeoutMs: 3_600_000 });
+    // No caller sends too many frames.
+    const each = CALLS_PER_TARGET / 20;
+    const callers: MemorySocket[] = [];
+    for (let i = 0; i < CALLS_PER_HUB / each; i += 1) {
+      const caller = await at.connect(`caller${i}`);
+      callers.push(caller);
+      for (let n = 0; n < each; n += 1) await call(caller, `m${Math.floor(i / 20)}`);
+    }
+    expect(callers.flatMap((caller) => Object.values(answers(caller)))).toEqual([]);
+    const asked = (): number[] => targets.map((target) => calls(target).length);
+    const full = targets.map((_, i) => (i < targets.length - 1 ? CALLS_PER_TARGET : 0));
+    expect(asked()).toEqual(full);
+    await at.sleep();
+    // The last target has no call yet, but the hub has too many.
+    const late = await at.connect("late");
+    const last = `m${targets.length - 1}`;
+    const over = [await call(late, last), await call(late, last)];
+    for (const ack of over) expect(answers(late)[ack]).toEqual({ failed: "too_many" });
+    expect(asked()).toEqual(full);
+    const outcomes = async (times: number): Promise<unknown[]> => {
+      const acks: string[] = [];
+      for (let i = 0; i < times; i += 1) acks.push(await call(late, last));
+      return acks.map((ack) => answers(late)[ack]);
+    };
+    await at.answer(first, calls(first)[0] ?? "", 1);
+    expect(await outcomes(2)).toEqual([undefined, { failed: "too_many" }]);
+    // All calls of one caller end when it leaves.
+    const [, leaver] = callers;
+    if (leaver !== undefined) at.hub.drop(leaver);
+    await at.time.pass(10_000);
+    const room = Array.from({ length: each });
+    expect(await outcomes(each + 1)).toEqual([...room, { failed: "too_many" }]);
+    // All calls to one target end when it leaves.
+    at.hub.drop(second);
+    await at.time.pass(10_000);
+    expect(await outcomes(each)).toEqual(room);
   });
 
   it("of every kind end exactly once, whoever leaves, sleeps or answers twice", async () => {

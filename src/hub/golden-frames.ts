@@ -1,6 +1,8 @@
 import { type ClientFrame, PING_FRAME, PONG_FRAME } from "../protocol/frames.ts";
 import type { Entry } from "./core/journal.ts";
+import type { Signal } from "./publisher.ts";
 import { GUILD_DIALECT } from "./dialects/guild.ts";
+import { SOCKET_IO_DIALECT } from "./dialects/socket-io.ts";
 
 const EPOCH = "01JD2V8Q5W0Z7R3N4M6K8P9T1X";
 const GUILD = "100000000000000001";
@@ -40,7 +42,19 @@ const roomOfMatch = entry(22, "match.room.created", {
 });
 const renamed = entry(21, "room.updated", { channelId: CHANNEL, name: 'é 🦊 "x"', userLimit: 4 });
 
+const here: Signal = {
+  event: "presence",
+  key: "presence",
+  payload: JSON.stringify({ guildId: GUILD, count: 1, users: [{ userId: USER, since: TS }] }),
+  audience: null,
+  topic: null,
+  ts: TS,
+};
+
 const { event, batch, signal, resumed, expiring, renewed } = GUILD_DIALECT;
+const socketIo = SOCKET_IO_DIALECT;
+/** Engine.IO's mark of a message, which the Worker writes before each packet. */
+const packet = (text: string | null): string => `4${text}`;
 const client = (frame: ClientFrame): string => JSON.stringify(frame);
 
 /**
@@ -49,7 +63,7 @@ const client = (frame: ClientFrame): string => JSON.stringify(frame);
  */
 export function goldenFrames(): string {
   const frames: readonly (readonly [
-    from: "hub" | "client",
+    from: "hub" | "client" | "socket.io hub" | "socket.io client",
     about: string,
     text: string | null | undefined,
   ])[] = [
@@ -75,18 +89,32 @@ export function goldenFrames(): string {
     ["hub", "the end of a resume", resumed({ epoch: EPOCH, base: 0 }, 12, 21)],
     ["hub", "the token ends soon", expiring(1_795_241_083)],
     ["hub", "the newer token counts", renewed(1_795_244_683)],
+    ["hub", "who is here", signal(here)],
+    ["socket.io client", "authenticate", packet('0{"token":"<jwt>"}')],
     [
-      "hub",
-      "who is here",
-      signal({
-        event: "presence",
-        key: "presence",
-        payload: JSON.stringify({ guildId: GUILD, count: 1, users: [{ userId: USER, since: TS }] }),
-        audience: null,
-        topic: null,
-        ts: TS,
-      }),
+      "socket.io client",
+      "authenticate and resume",
+      packet(`0{"token":"<jwt>","pid":"${EPOCH}.c1","offset":"16"}`),
     ],
+    ["socket.io client", "a newer token", packet('2["reauth",{"token":"<jwt>"}]')],
+    ["socket.io client", "one channel only", packet(`2["subscribe",["${CHANNEL}"]]`)],
+    ["socket.io client", "all channels again", packet('2["subscribe",[]]')],
+    ["socket.io hub", "an event", packet(socketIo.event(left, 0))],
+    [
+      "socket.io hub",
+      "an event with the trace of what caused it",
+      packet(socketIo.event(joined, 0)),
+    ],
+    ["socket.io hub", "an event with text of all kinds", packet(socketIo.event(renamed, 0))],
+    [
+      "socket.io hub",
+      "the end of a resume",
+      packet(socketIo.resumed({ epoch: EPOCH, base: 0 }, 12, 21)),
+    ],
+    ["socket.io hub", "the token ends soon", packet(socketIo.expiring(1_795_241_083))],
+    ["socket.io hub", "the newer token counts", packet(socketIo.renewed(1_795_244_683))],
+    ["socket.io hub", "a frame that was refused", packet(socketIo.refused("invalid_frame"))],
+    ["socket.io hub", "who is here", packet(socketIo.signal(here))],
   ];
   return frames.map(([from, about, text]) => `${JSON.stringify({ from, about, text })}\n`).join("");
 }

@@ -15,6 +15,7 @@ import {
   test,
   vi,
 } from "vitest";
+import { CONNECTIONS, takeOf } from "../platform/http/limit-user.ts";
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import { PING_FRAME, ServerFrame } from "../protocol/frames.ts";
 import {
@@ -31,11 +32,14 @@ import {
   callAs,
   callWorker,
   mockOutside,
+  openSocketIo,
   openStream,
   PAGE_ORIGIN,
+  type SocketIoClient,
   streamAs,
   ticketFor,
   upgrade,
+  upgradeSocketIo,
 } from "../testing/worker.ts";
 import type { HubStore } from "./core/journal.ts";
 import { Hub } from "./hub.ts";
@@ -228,7 +232,7 @@ describe("authentication (rooms.md §2)", () => {
     expect(other.status).toBe(403);
   });
 
-  test("an auth frame authenticates and may name a position; until then nothing is sent", async () => {
+  test("HUB-12 an auth frame authenticates and may name a position; until then nothing is sent", async () => {
     const first = await streamAs(alice);
     const { position } = first;
     await hub().publish([publication()]);
@@ -248,6 +252,21 @@ describe("authentication (rooms.md §2)", () => {
     await client.until(({ frames }) => frames.length === 2);
     expect(client.of("snapshot")[0]?.reason).toBe("invalid_position");
     client.close();
+  });
+
+  test("a client that authenticates by its first frame names its guild in the query", async () => {
+    const carol = await provider.mint({ sub: "carol", guilds: ["200", "201"] });
+    const first = async (query: string, token: string) => {
+      const client = await openStream(query);
+      client.send({ type: "auth", token });
+      await client.until(({ closed, frames }) => closed !== null || frames.length === 2);
+      return [client.closed?.code, client.of("ack")[0]?.guildId];
+    };
+    expect(await first("?guildId=201", carol)).toEqual([undefined, "201"]);
+    expect(await first("?guildId=300", carol)).toEqual([4403, undefined]);
+    expect(await first("?guildId=300", alice)).toEqual([4403, undefined]);
+    expect(await first(`?guildId=${GUILD}`, alice)).toEqual([undefined, GUILD]);
+    expect(await first("?guildId=", carol)).toEqual([4403, undefined]);
   });
 
   test.each([
@@ -349,7 +368,7 @@ describe("authentication (rooms.md §2)", () => {
     }, SOON);
   });
 
-  test("without an auth frame the socket closes after 5 s, and no hub knew of it", async () => {
+  test("HUB-7 HUB-12 without an auth frame the socket closes after 5 s, and no hub knew of it", async () => {
     const attached = vi.spyOn(Hub.prototype, "fetch");
     const client = await openStream("");
     await client.until(({ closed }) => closed !== null);
@@ -634,6 +653,189 @@ describe("bad input is refused with a reason, and nothing is journaled:", () => 
     expect(await position()).toMatchObject({ seq: before.seq });
     expect(client.events).toEqual([]);
     client.close();
+  });
+});
+
+describe("HUB-25 clients of Socket.IO at the product's own Worker", () => {
+  /** A client that has its snapshot, or what it missed. */
+  const enter = async (auth: object) => {
+    const client = await openSocketIo(auth);
+    await client.until(() => client.of("snapshot").length + client.of("resumed").length === 1);
+    return client;
+  };
+  const seqsOf = (client: SocketIoClient): number[] =>
+    client.of("room.updated").map(([, about]) => (about as { readonly seq: number }).seq);
+  const seqOf = async (...given: Parameters<typeof publication>): Promise<number> => {
+    const [done] = await hub().publish([publication(...given)]);
+    if (done?.kind !== "published") throw new Error("the event was not published");
+    return done.seq;
+  };
+
+  test("a page of a foreign origin is refused", async () => {
+    const foreign = await upgradeSocketIo({ Origin: "https://evil.test" });
+    expect([foreign.status, foreign.webSocket]).toEqual([403, null]);
+    expect(await foreign.json()).toMatchObject({ code: "forbidden_origin" });
+    const { status, webSocket } = await upgradeSocketIo({ Origin: PAGE_ORIGIN });
+    expect(status).toBe(101);
+    webSocket?.accept();
+    webSocket?.close(1000);
+  });
+
+  test("the guild is one of the token's; another one is refused with 4403", async () => {
+    const carol = await provider.mint({ sub: "carol", guilds: ["200"] });
+    for (const auth of [
+      { token: carol },
+      { token: carol, guildId: "300" },
+      { token: alice, guildId: "300" },
+    ]) {
+      const refused = await openSocketIo(auth);
+      expect(await refused.answer("44")).toMatchObject({ data: { code: 4403, reconnect: "no" } });
+      await refused.until(({ closed }) => closed === 4403);
+      expect(refused.texts.some((text) => text.startsWith("42"))).toBe(false);
+    }
+    const client = await enter({ token: carol, guildId: "200" });
+    const { epoch } = await hub("200").status();
+    expect(client.of("snapshot")).toMatchObject([[{ epoch }, expect.any(String)]]);
+    client.close();
+  });
+
+  test("a bad token is refused with 4401", async () => {
+    for (const token of ["nonsense", "", 5, undefined]) {
+      const refused = await openSocketIo({ token });
+      expect(await refused.answer("44")).toMatchObject({ data: { code: 4401 } });
+      await refused.until(({ closed }) => closed === 4401);
+    }
+  });
+
+  test("HUB-8 an event for others is not sent: not live, and not when it is resumed", async () => {
+    const bob = await enter({ token: await provider.mint({ sub: "bob" }) });
+    const client = await enter({ token: alice });
+    const { pid } = (await client.answer("40")) as { readonly pid: string };
+    const offset = client.of("snapshot")[0]?.at(-1);
+    const secret = await seqOf(["sub:bob"]);
+    const open = await seqOf();
+    await client.until((one) => seqsOf(one).includes(open));
+    await bob.until((one) => seqsOf(one).includes(open));
+    expect([seqsOf(client), seqsOf(bob)]).toEqual([[open], [secret, open]]);
+    client.close(1001);
+    const back = await enter({ token: alice, pid, offset });
+    expect(seqsOf(back)).toEqual([open]);
+    for (const one of [back, bob]) one.close();
+  });
+
+  test("HUB-4 a client that comes back with its pid and offset gets what it missed, through a sleep", async () => {
+    const client = await enter({ token: alice });
+    const { pid } = (await client.answer("40")) as { readonly pid: string };
+    const first = await seqOf();
+    await client.until((one) => seqsOf(one).includes(first));
+    const offset = client.of("room.updated").at(-1)?.at(-1);
+    expect(offset).toBe(String(first));
+    client.close(1001);
+    const missed = [await seqOf(), await seqOf()];
+    await evictDurableObject(hub());
+    const back = await enter({ token: alice, pid, offset });
+    expect(await back.answer("40")).toMatchObject({ pid });
+    expect(seqsOf(back)).toEqual(missed);
+    expect(back.of("snapshot")).toEqual([]);
+    // With a position of another journal it starts from the whole state, under another pid.
+    const reset = await enter({ token: alice, pid: "another.c1", offset });
+    expect(await reset.answer("40")).not.toMatchObject({ pid: "another.c1" });
+    expect(reset.of("snapshot")).toMatchObject([[{ reason: "unknown_epoch" }, expect.any(String)]]);
+    for (const one of [back, reset]) one.close();
+  });
+
+  test("HUB-15 presence is sent only to a client that asked for signals", async () => {
+    const watcher = await enter({ token: alice, signals: true });
+    const other = await enter({ token: await provider.mint({ sub: "bob" }) });
+    expect(watcher.of("snapshot")).toMatchObject([[{ presence: {} }, expect.any(String)]]);
+    expect(other.of("snapshot")[0]?.[0]).not.toHaveProperty("presence");
+    const seen = (): string[] =>
+      watcher
+        .of("presence")
+        .flatMap(([payload]) => (payload as { users: { userId: string }[] | null }).users ?? [])
+        .map(({ userId }) => userId);
+    await vi.waitUntil(async () => {
+      await runDurableObjectAlarm(hub());
+      return seen().includes("bob");
+    }, SOON);
+    const seq = await seqOf();
+    await other.until((one) => seqsOf(one).includes(seq));
+    expect(other.of("presence")).toEqual([]);
+    for (const one of [watcher, other]) one.close();
+  });
+
+  test("HUB-7 reauth extends the session, and changes what is seen", async () => {
+    const client = await enter({ token: alice });
+    client.emit("reauth", { token: "nonsense" });
+    client.emit("reauth", { token: "" });
+    await client.until((one) => one.of("error").length === 2);
+    expect(client.of("error")).toMatchObject([
+      [{ code: "invalid_token" }],
+      [{ code: "invalid_token" }],
+    ]);
+    const before = await seqOf(["scope:extra"]);
+    const exp = seconds() + 1_800;
+    client.emit("reauth", { token: await provider.mint({ sub: "alice", scope: "extra", exp }) });
+    await client.until((one) => one.of("reauth.ok").length === 1);
+    expect(client.of("reauth.ok")).toEqual([[{ exp }]]);
+    const after = await seqOf(["scope:extra"]);
+    await client.until((one) => seqsOf(one).includes(after));
+    expect(seqsOf(client)).not.toContain(before);
+    client.close();
+  });
+
+  test("subscribe narrows the stream to some channels, and an empty list widens it", async () => {
+    const client = await enter({ token: alice });
+    const on = (topic: string) => seqOf(null, { topic });
+    /** A second event of the same kind is refused, which shows that the first one was taken. */
+    const subscribe = async (channels: readonly string[]): Promise<void> => {
+      const before = client.of("error").length;
+      client.emit("subscribe", channels);
+      client.emit("subscribe", "x");
+      await client.until((one) => one.of("error").length > before);
+    };
+    await subscribe(["42"]);
+    await on("43");
+    const wanted = await on("42");
+    await subscribe([]);
+    const all = await on("43");
+    await client.until((one) => seqsOf(one).includes(all));
+    expect(seqsOf(client)).toEqual([wanted, all]);
+    client.close();
+  });
+
+  test("HUB-18 a user with too many connections in a minute is closed with 1013", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const sub = "busy-socket-io";
+    const token = await provider.mint({ sub });
+    for (let i = 1; i < TICKETS_PER_MINUTE; i += 1) await takeOf(env, CONNECTIONS, sub);
+    const last = await enter({ token });
+    const over = await openSocketIo({ token });
+    await over.until(({ closed }) => closed !== null);
+    // Without CONNECT_ERROR, after which a client would not come back by itself.
+    expect([over.closed, over.texts.length]).toEqual([CLOSE_CODES.overloaded.code, 1]);
+    expect(last.closed).toBeNull();
+    last.close();
+  });
+
+  test("HUB-18 clients that wait take the places of their address, and the next one gets 503", async () => {
+    vi.setSystemTime(Date.now());
+    const from = { "CF-Connecting-IP": "2001:db8:0:77::1" };
+    const waiting: Response[] = [];
+    const leave = ({ webSocket }: Response): void => {
+      webSocket?.accept();
+      webSocket?.close(1000);
+    };
+    onTestFinished(() => waiting.forEach(leave));
+    for (let i = 0; i < UNAUTHENTICATED_SOCKETS_PER_ADDRESS; i += 1) {
+      waiting.push(await upgradeSocketIo(from));
+    }
+    expect(new Set(waiting.map(({ status }) => status))).toEqual(new Set([101]));
+    const refused = await upgradeSocketIo(from);
+    expect([refused.status, refused.headers.get("Retry-After")]).toEqual([503, "5"]);
+    expect(await refused.json()).toMatchObject({ code: "unavailable" });
+    // They are the same places as those of `/ws`.
+    expect((await upgrade("", from)).status).toBe(503);
   });
 });
 

@@ -91,7 +91,7 @@ async function open(hub: ReturnType<typeof user>, sub: string, dialect?: string)
 }
 
 describe("hubs of other kinds, in real objects", () => {
-  test("each connection speaks its own dialect, also after a sleep", async () => {
+  test("HUB-23 each connection speaks its own dialect, also after a sleep", async () => {
     const [opcode, native] = [await open(user(), "alice"), await open(user(), "bob", "guild")];
     await opcode.hears(({ t }) => t === "READY");
     await native.hears(({ type }) => type === "snapshot");
@@ -128,7 +128,7 @@ describe("hubs of other kinds, in real objects", () => {
     }
   });
 
-  test("nobody is let in who has not said who it is", async () => {
+  test("HUB-12 nobody is let in who has not said who it is", async () => {
     expect(await connect(user(), {})).toBe(503);
   });
 

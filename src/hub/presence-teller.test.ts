@@ -85,15 +85,36 @@ describe("HUB-15 presence with relays", () => {
 
   test("a relay that does not answer is asked again; its users count as before", async () => {
     const guild = new VirtualGuild();
+    const asked = (): number => guild.calls.get("users") ?? 0;
+    let known = 0;
+    /** Loses the answers about users, and no other. */
+    const loseUsers: VirtualGuild["fate"] = () => {
+      const isAboutUsers = asked() > known;
+      known = asked();
+      return isAboutUsers ? { lost: "answer" } : {};
+    };
     await join(guild, guild.relay(0), { sub: "alice" });
     await told(guild);
     await join(guild, guild.relay(1), { sub: "alice" });
-    guild.fate = () => ({ lost: "answer" });
-    await told(guild);
+    guild.fate = loseUsers;
+    for (let times = 0; times < 2; times += 1) {
+      known = asked();
+      const before = known;
+      await told(guild);
+      expect(asked()).toBeGreaterThan(before);
+      // Nobody has told the hub that she is the same at both.
+      expect(guild.hub.impl.presence().count).toBe(2);
+    }
     guild.fate = () => ({});
     await told(guild);
     await told(guild);
     expect(guild.hub.impl.presence().count).toBe(1);
+    await join(guild, guild.relay(1), { sub: "bob" });
+    known = asked();
+    guild.fate = loseUsers;
+    await told(guild);
+    // What the relay said before still counts.
+    expect(guild.hub.impl.presence().count).toBe(2);
   });
 
   test("who comes while the relays are told is told as well", async () => {

@@ -48,7 +48,7 @@ export function dialectSuite(client: ClientSide, transport?: Transport): void {
   const codeOf = (why: Parameters<typeof dialect.farewell>[0]): number =>
     dialect.farewell(why).code;
 
-  describe(`the dialect ${dialect.name} on ${transport ?? "its own"} sockets`, () => {
+  describe(`HUB-23 the dialect ${dialect.name} on ${transport ?? "its own"} sockets`, () => {
     test("welcomes with the state, and every later event follows in order", async () => {
       const hub = newHub();
       hub.publish();

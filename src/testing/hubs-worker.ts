@@ -16,10 +16,14 @@ export type HubsEnv = HubEnv & {
   readonly SPACE_HUB: DurableObjectNamespace<HubRpc>;
 };
 
+/** A token whose check fails by a fault of our own. */
+export const FAULTY_TOKEN = "faulty";
+
 /** A token of these hubs is `<sub>` or `<sub>@<hub>`, so that a test can forge one. Without a hub: its own. */
 const authenticate: HubKind["authenticate"] = async (_, token, now, asked) => {
   const [sub = "", of = asked ?? sub] = token.split("@", 2);
   if (sub === "") return err("unauthorized");
+  if (token === FAULTY_TOKEN) throw new Error("the check is broken");
   const hub = asked ?? of;
   const identity = { sub, grants: [`sub:${sub}`], exp: Math.floor(now / 1_000) + 3_600 };
   return of === hub ? ok({ hub, identity }) : err("forbidden");

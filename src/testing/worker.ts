@@ -112,6 +112,73 @@ export class StreamClient {
   }
 }
 
+/** A client of Socket.IO that keeps the packets that it receives. */
+export class SocketIoClient {
+  readonly texts: string[] = [];
+  closed: number | null = null;
+  readonly #socket: WebSocket;
+
+  constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.addEventListener("message", ({ data }) => {
+      this.texts.push(String(data));
+    });
+    socket.addEventListener("close", ({ code }) => {
+      this.closed = code;
+    });
+    socket.accept();
+  }
+
+  send(text: string | Uint8Array): void {
+    this.#socket.send(text);
+  }
+
+  /** Sends an event. */
+  emit(...data: readonly unknown[]): void {
+    this.send(`42${JSON.stringify(data)}`);
+  }
+
+  close(code = 1000): void {
+    this.#socket.close(code);
+  }
+
+  /** The arguments of the events with this name. */
+  of(name: string): unknown[][] {
+    return this.texts
+      .filter((text) => text.startsWith("42["))
+      .map((text) => JSON.parse(text.slice(2)) as unknown[])
+      .flatMap(([event, ...data]) => (event === name ? [data] : []));
+  }
+
+  /** Waits for a packet of CONNECT (`40`) or CONNECT_ERROR (`44`). @returns its payload */
+  async answer(type: "40" | "44"): Promise<unknown> {
+    const found = (): string | undefined => this.texts.find((text) => text.startsWith(type));
+    await this.until(() => found() !== undefined);
+    return JSON.parse(found()?.slice(2) ?? "") as unknown;
+  }
+
+  /** Waits until `condition` holds. */
+  async until(condition: (client: SocketIoClient) => boolean): Promise<void> {
+    await vi.waitUntil(() => condition(this), SOON);
+  }
+}
+
+/** Upgrades on `/socket.io/`, as a client of Socket.IO does. */
+export async function upgradeSocketIo(headers: Record<string, string> = {}): Promise<Response> {
+  return callWorker("/socket.io/?EIO=4&transport=websocket", {
+    headers: { Upgrade: "websocket", ...headers },
+  });
+}
+
+/** Opens a connection of Socket.IO and sends CONNECT with this payload; the upgrade must succeed. */
+export async function openSocketIo(auth: object): Promise<SocketIoClient> {
+  const { status, webSocket } = await upgradeSocketIo();
+  if (webSocket === null) throw new Error(`the upgrade was answered with ${status}`);
+  const client = new SocketIoClient(webSocket);
+  client.send(`40${JSON.stringify(auth)}`);
+  return client;
+}
+
 /** Upgrades on `/ws` with this query or these headers. */
 export async function upgrade(
   query: string,

@@ -34,10 +34,6 @@ export class Credit {
   #markedBytes = 0;
   #markedEvents = 0;
   #lastSentAt = 0;
-  /** Characters of the answers that a silent client was sent since its last frame. */
-  #answers = 0;
-  /** Those of the answers before its last frame, which does not show that it read them. */
-  #unreadAnswers = 0;
   #marks: Mark[] = [];
   #marksMade = 0;
   /** The client has acknowledged or pinged. From then on the window applies. */

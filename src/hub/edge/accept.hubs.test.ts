@@ -1,8 +1,12 @@
 import { evictDurableObject } from "cloudflare:test";
 import { env as testEnv, exports } from "cloudflare:workers";
-import { describe, expect, test, vi } from "vitest";
-import type { HubsEnv } from "../../testing/hubs-worker.ts";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { CONNECTIONS, takeOf } from "../../platform/http/limit-user.ts";
+import { CLOSE_CODES } from "../../protocol/close-codes.ts";
+import { TICKETS_PER_MINUTE } from "../../protocol/limits.ts";
+import { FAULTY_TOKEN, type HubsEnv } from "../../testing/hubs-worker.ts";
 import { SOON } from "../../testing/soon.ts";
+import { Hub } from "../hub.ts";
 
 const env = testEnv as unknown as HubsEnv;
 const worker = (exports as unknown as { readonly default: Fetcher }).default;
@@ -61,6 +65,11 @@ async function socketIo(token: string, more: object = {}): Promise<Client> {
   return client;
 }
 
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
 describe("clients that say who they are after the upgrade", () => {
   test("a native client is connected with its hub, which it calls, and which sleeps behind it", async () => {
     const client = await open("/ws");
@@ -86,7 +95,7 @@ describe("clients that say who they are after the upgrade", () => {
     await asked.hears('{"op":10');
   });
 
-  test("a Socket.IO client calls another one, through a sleep of their hub", async () => {
+  test("HUB-22 HUB-25 a Socket.IO client calls another one, through a sleep of their hub", async () => {
     const caller = await socketIo("sio-1");
     const target = await socketIo("sio-1");
     await caller.hears('40{"sid"');
@@ -94,8 +103,7 @@ describe("clients that say who they are after the upgrade", () => {
     target.send('420["desk.register",{"method":"add"}]');
     await target.hears("430[true]");
     caller.send('427["desk.call",{"method":"add","params":[1,2]}]');
-    const asked = await target.hears('420["add",[1,2]]');
-    expect(asked).not.toBe("");
+    expect(await target.hears('420["add"')).toBe('420["add",[1,2]]');
     await evictDurableObject(env.USER_HUB.getByName("sio-1"), { webSockets: "hibernate" });
     target.send('430[{"sum":3}]');
     expect(await caller.hears("437[")).toBe('437[{"sum":3}]');
@@ -105,7 +113,7 @@ describe("clients that say who they are after the upgrade", () => {
     expect(await caller.hears("438[")).toBe('438[{"failed":"target_gone"}]');
   });
 
-  test("a Socket.IO client that comes back with its offset gets what it missed, and keeps its pid", async () => {
+  test("HUB-25 a Socket.IO client that comes back with its offset gets what it missed, and keeps its pid", async () => {
     const talker = await socketIo("sio-2");
     const reader = await socketIo("sio-2");
     const { pid } = JSON.parse((await reader.hears("40{")).slice(2)) as { pid: string };
@@ -126,14 +134,20 @@ describe("clients that say who they are after the upgrade", () => {
   });
 
   test("bad clients are refused in the words of their protocol", async () => {
-    for (const [path, body] of [
-      ["/socket.io/?EIO=4&transport=polling", { code: 0, message: "Transport unknown" }],
+    const upgrade = { headers: { Upgrade: "websocket" } };
+    for (const [path, init, body] of [
+      ["/socket.io/?EIO=4&transport=polling", {}, { code: 0, message: "Transport unknown" }],
+      [`${SOCKET_IO}&sid=x`, upgrade, { code: 1, message: "Session ID unknown" }],
+      [SOCKET_IO, { method: "POST" }, { code: 2, message: "Bad handshake method" }],
+      [SOCKET_IO, {}, { code: 3, message: "Bad request" }],
+      [SOCKET_IO, { headers: { Upgrade: "h2c" } }, { code: 3, message: "Bad request" }],
       [
         "/socket.io/?EIO=3&transport=websocket",
+        upgrade,
         { code: 5, message: "Unsupported protocol version" },
       ],
     ] as const) {
-      const answer = await worker.fetch(`https://hubs.test${path}`);
+      const answer = await worker.fetch(`https://hubs.test${path}`, init);
       expect([answer.status, await answer.json()]).toEqual([400, body]);
     }
     const nobody = await open(SOCKET_IO);
@@ -148,5 +162,57 @@ describe("clients that say who they are after the upgrade", () => {
     await elsewhere.hears('44/admin,{"message":"Invalid namespace"}');
     elsewhere.send("4abc");
     expect(await elsewhere.isClosed()).toBe(4499);
+  });
+});
+
+/** Clients of both adapters, which bring a token after the upgrade. */
+const ENTER = {
+  native: async (token: string) => {
+    const client = await open("/ws");
+    client.send(JSON.stringify({ type: "auth", token }));
+    return client;
+  },
+  "Socket.IO": (token: string) => socketIo(token),
+};
+
+describe.each(Object.entries(ENTER))("HUB-7 a %s client whose token", (_, enterWith) => {
+  /** It may come back by itself: it hears nothing but the close. */
+  const isSentAway = async (client: Client): Promise<void> => {
+    expect(await client.isClosed()).toBe(CLOSE_CODES.overloaded.code);
+    expect(client.texts.filter((text) => !text.startsWith("0{"))).toEqual([]);
+  };
+
+  test("was brought too often in a minute is sent away with 1013, and no other user is", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const sub = `busy-${crypto.randomUUID()}`;
+    for (let i = 1; i < TICKETS_PER_MINUTE; i += 1) await takeOf(env, CONNECTIONS, sub);
+    const last = await enterWith(sub);
+    await vi.waitUntil(() => last.texts.length > 1, SOON);
+    const attached = vi.spyOn(Hub.prototype, "fetch");
+    await isSentAway(await enterWith(sub));
+    expect(attached).not.toHaveBeenCalled();
+    const other = await enterWith(`${sub}-2`);
+    await vi.waitUntil(() => other.texts.length > 1, SOON);
+    expect([last.closed, other.closed]).toEqual([null, null]);
+  });
+
+  test("leads to a hub that cannot be reached is sent away with 1013, and the log says why", async () => {
+    vi.spyOn(Hub.prototype, "fetch").mockRejectedValueOnce(new Error("the hub restarts"));
+    const logged = vi.spyOn(console, "warn").mockImplementation(() => undefined);
+    const sub = `unreachable-${crypto.randomUUID()}`;
+    await isSentAway(await enterWith(sub));
+    expect(logged.mock.calls.flat().join()).toContain('"event":"hub.unreachable"');
+    const back = await enterWith(sub);
+    await vi.waitUntil(() => back.texts.length > 1, SOON);
+    expect(back.closed).toBeNull();
+  });
+
+  test("cannot be checked is sent away with 1013, and the log says why, without the token", async () => {
+    const logged = vi.spyOn(console, "error").mockImplementation(() => undefined);
+    await isSentAway(await enterWith(FAULTY_TOKEN));
+    const lines = logged.mock.calls.flat().join();
+    expect(lines).toContain('"event":"hub.not_entered"');
+    expect(lines).toContain("the check is broken");
+    expect(lines).not.toContain(FAULTY_TOKEN);
   });
 });

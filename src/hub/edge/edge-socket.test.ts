@@ -5,7 +5,7 @@ import { passedOn } from "./edge-socket.ts";
 const LOST = { code: 1012, reason: "the hub was lost" };
 const passed = (code: number, reason = "why") => passedOn({ code, reason }, LOST);
 
-describe("a close that is passed on", () => {
+describe("HUB-24 a close that is passed on", () => {
   test.each(Object.values(CLOSE_CODES).map(({ code }) => code))(
     "has our own code %i and its reason",
     (code) => {

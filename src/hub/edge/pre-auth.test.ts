@@ -309,22 +309,25 @@ describe.each([GUILD_CLIENT, OPCODE_CLIENT])(
         { code: 1005, reason: "" },
         { code: 1000, reason: "" },
       ],
-    ])("%j by the client reaches the hub, and the hub's answer the client", async (end, passed) => {
-      const bench = await entered();
-      bench.client.end(end.code, end.reason);
-      await bench.time.quiet();
-      expect(bench.hub.closed).toEqual(passed);
-      expect(bench.client.closed).toEqual(passed);
-    });
+    ])(
+      "HUB-24 %j by the client reaches the hub, and the hub's answer the client",
+      async (end, passed) => {
+        const bench = await entered();
+        bench.client.end(end.code, end.reason);
+        await bench.time.quiet();
+        expect(bench.hub.closed).toEqual(passed);
+        expect(bench.client.closed).toEqual(passed);
+      },
+    );
 
-    test("that is lost leaves its hub with a code that may be sent", async () => {
+    test("HUB-24 that is lost leaves its hub with a code that may be sent", async () => {
       const bench = await entered();
       bench.client.breakOff();
       await bench.time.quiet();
       expect(bench.hub.closed?.code).toBe(CLOSE_CODES.goingAway.code);
     });
 
-    test("is closed as its hub closes, and both ends are done", async () => {
+    test("HUB-24 is closed as its hub closes, and both ends are done", async () => {
       const bench = await entered();
       bench.hub.say(":last words").end(codeOf("unauthorized"), "expired");
       await bench.time.quiet();
@@ -333,14 +336,14 @@ describe.each([GUILD_CLIENT, OPCODE_CLIENT])(
       expect(bench.hub.closed?.code).toBe(codeOf("unauthorized"));
     });
 
-    test("comes back when its hub was lost", async () => {
+    test("HUB-24 comes back when its hub was lost", async () => {
       const bench = await entered();
       bench.hub.breakOff();
       await bench.time.quiet();
       expect(bench.client.closed?.code).toBe(CLOSE_CODES.restart.code);
     });
 
-    test("that acknowledges nothing may be sent 16 MB, and the Worker acknowledges for it meanwhile", async () => {
+    test("HUB-24 that acknowledges nothing may be sent 16 MB, and the Worker acknowledges for it meanwhile", async () => {
       const bench = await entered();
       const piece = text(CREDIT_WINDOW_BYTES / 4);
       const pieces = UNACKNOWLEDGED_BYTES_MAX / piece.length;
@@ -362,7 +365,7 @@ describe.each([GUILD_CLIENT, OPCODE_CLIENT])(
       expect(bench.hub.heard).toEqual(["", "t99x"]);
     });
 
-    test("that acknowledges gets the next window, and is closed beyond two", async () => {
+    test("HUB-24 that acknowledges gets the next window, and is closed beyond two", async () => {
       const bench = await entered();
       const piece = text(CREDIT_WINDOW_BYTES / 4);
       bench.hub.say(`0:state`);

@@ -161,7 +161,7 @@ class Line {
   }
 }
 
-describe("HUB-25 what waits in the Worker for a client", () => {
+describe("HUB-24 what waits in the Worker for a client", () => {
   test.each([
     ["acknowledges itself", false],
     ["is acknowledged for by the Worker", true],
