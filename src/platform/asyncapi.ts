@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
+import { DiscordId } from "../protocol/discord-id.ts";
 import { FRAME_ERRORS } from "../protocol/error-codes.ts";
 import type { EventDefinition } from "../protocol/events/define-event.ts";
 import {
@@ -12,6 +13,7 @@ import {
   EventFrame,
   PING_FRAME,
   PONG_FRAME,
+  Presence,
   ReauthFrame,
   ReauthOkFrame,
   ResumedFrame,
@@ -68,14 +70,17 @@ const TO_SOCKET_IO: Readonly<Record<string, Message>> = {
   },
   presence: {
     summary: "Who is connected (only with `signals: true`)",
-    schema: z.tuple([SignalFrame.shape.payload, SignalFrame.pick({ key: true, ts: true })]),
+    schema: z.tuple([
+      Presence.extend({ guildId: DiscordId }),
+      SignalFrame.pick({ key: true, ts: true }),
+    ]),
   },
-  authExpiring: {
-    summary: "`auth.expiring`: the token expires in a minute, emit `reauth`",
+  "auth.expiring": {
+    summary: "The token expires in a minute, emit `reauth`",
     schema: z.tuple([AuthExpiringFrame.pick({ exp: true })]),
   },
-  reauthOk: {
-    summary: "`reauth.ok`: the newer token counts",
+  "reauth.ok": {
+    summary: "The newer token counts",
     schema: z.tuple([ReauthOkFrame.pick({ exp: true })]),
   },
   error: {

@@ -141,6 +141,7 @@ async function closePacket(): Promise<string> {
     timer: new VirtualTimers(time).timer,
     newId: () => "engine-1",
     leave: () => {},
+    keepAlive: () => {},
     enter: async () => ok(hub.worker),
   });
   client.say('40{"token":"t"}');

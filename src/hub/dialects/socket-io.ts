@@ -94,7 +94,10 @@ export function decodePacket(text: string): Packet | null {
   } catch {
     return null;
   }
-  return decoded[0] ?? null;
+  const packet = decoded[0] ?? null;
+  const hasList = packet?.type === PacketType.EVENT || packet?.type === PacketType.ACK;
+  // The library takes an event without its list.
+  return hasList && !Array.isArray(packet.data) ? null : packet;
 }
 
 /** Text of a packet without binary parts. */
