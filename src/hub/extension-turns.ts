@@ -2,7 +2,15 @@ import type { RequestIds } from "../platform/request-ids.ts";
 import type { OpenSession } from "./core/session.ts";
 import type { Sequencer } from "./core/sequencer.ts";
 import type { HubEnv } from "./env.ts";
-import type { Client, HubContext, HubExtension, HubTurn, Kept, Sockets } from "./extension.ts";
+import type {
+  BeforeEnd,
+  Client,
+  HubContext,
+  HubExtension,
+  HubTurn,
+  Kept,
+  Sockets,
+} from "./extension.ts";
 import type { StreamHost } from "./host.ts";
 import type { Publication, Published } from "./publisher.ts";
 
@@ -21,22 +29,32 @@ type TurnPorts = {
 /** Keeps what {@link Kept} has made. */
 export class KeptObjects {
   readonly #made = new Map<unknown, object>();
+  readonly #writes: (() => void)[] = [];
   readonly kept: Kept;
 
   constructor(sql: SqlStorage) {
-    this.kept = <T extends object>(make: (sql: SqlStorage, kept: Kept) => T): T => {
+    const beforeEnd: BeforeEnd = (write) => void this.#writes.push(write);
+    this.kept = <T extends object>(
+      make: (sql: SqlStorage, kept: Kept, beforeEnd: BeforeEnd) => T,
+    ): T => {
       const known = this.#made.get(make);
       // Only `make` itself has put it there.
       if (known !== undefined) return known as T;
-      const made = make(sql, this.kept);
+      const made = make(sql, this.kept, beforeEnd);
       this.#made.set(make, made);
       return made;
     };
   }
 
+  /** A turn ends, or another one begins inside of it. */
+  write(): void {
+    for (const write of this.#writes) write();
+  }
+
   /** A turn was rolled back. */
   forget(): void {
     this.#made.clear();
+    this.#writes.length = 0;
   }
 }
 
@@ -58,7 +76,13 @@ export class ExtensionTurns {
     const { onTurn, sequencer } = this.#ports;
     onTurn();
     try {
-      return sequencer.turn(work);
+      // What an outer turn has changed must survive a rollback of this one.
+      this.#objects.write();
+      return sequencer.turn(() => {
+        const result = work();
+        this.#objects.write();
+        return result;
+      });
     } catch (error) {
       this.#objects.forget();
       throw error;
