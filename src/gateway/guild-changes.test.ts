@@ -237,6 +237,39 @@ describe("for any events", () => {
   });
 });
 
+describe("a payload that the Worker's schemas cannot have passed", () => {
+  it.each([
+    ["room.created", { channelId: 5 }, "channelId"],
+    ["room.deleted", {}, "channelId"],
+    ["room.updated", { channelId: "a", userLimit: 0 }, "name"],
+    ["room.updated", { channelId: "a", name: "n", userLimit: "4" }, "userLimit"],
+    ["voice.joined", { channelId: "a", userId: "0 or 1" }, "userId"],
+    ["voice.left", { channelId: null, userId: "u1" }, "channelId"],
+    ["guild.snapshot", { channels: {}, voiceStates: [] }, "channels"],
+    ["guild.snapshot", { channels: [], voiceStates: [{ userId: "u2" }] }, "channelId"],
+    ["guild.snapshot", { channels: [], voiceStates: ["u2"] }, "voiceStates"],
+    ["gateway.state", { state: "asleep", since: 1 }, "state"],
+  ])("is refused: %s %o", (event, payload, member) => {
+    const { take, voice } = setUp();
+    take(joined("u1", "a"));
+    expect(() => take(told(event, payload))).toThrow(member);
+    expect(voice.all().map(({ userId }) => userId)).toEqual(["u1"]);
+  });
+
+  it("loses no event because of the user's data", () => {
+    const { take } = setUp();
+    const users = [null, 5, {}, { name: 5, avatar: null }, { name: "A", avatar: 1 }];
+    for (const [at, user] of users.entries()) {
+      expect(take(told("voice.joined", { userId: `u${at}`, channelId: "a", user }))).toMatchObject([
+        { kind: "joined", user: undefined },
+      ]);
+    }
+    expect(
+      take(joined("u9", "a", { name: "A", avatar: null, bot: true, token: "x" })),
+    ).toMatchObject([{ kind: "joined", user: { name: "A", avatar: null, bot: true } }]);
+  });
+});
+
 describe("the users that are kept in memory", () => {
   it.each([
     ["a guild with few in voice", 3],
