@@ -89,8 +89,9 @@ export type GuildTurn = {
 export function* changesOf(turn: GuildTurn, event: IncomingEvent): Generator<GuildChange> {
   const { voice } = turn;
   const { id, trace } = event;
-  const when = { ts: event.ts ?? turn.hub.now(), ...(trace === undefined ? {} : { trace }) };
-  const told: Told = { ...when, ...(id === undefined ? {} : { id }) };
+  const ts = event.ts ?? turn.hub.now();
+  const when: Told = trace === undefined ? { ts } : { ts, trace };
+  const told: Told = id === undefined ? when : { ...when, id };
   switch (event.event) {
     case roomCreated.name: {
       yield { ...told, kind: "channel_created", channelId: idIn(event.payload, "channelId") };

@@ -11,10 +11,18 @@ import type { HubRuntime } from "./runtime.ts";
 type EntryRow = Omit<Entry, "audience"> & { readonly audience: string | null };
 
 const COLUMNS = "seq, id, event, payload, ts, at, audience, topic, trace";
-const ROW = "(?,?,?,?,?,?,?,?,?,?)";
 /** Parameters of a row, and the most that a statement may have. */
 const ROW_LENGTH = 10;
 const PARAMETERS_MAX = 100;
+const ROW = "(?,?,?,?,?,?,?,?,?,?)";
+/** Statements that insert 1, 2, … rows, made once: SQLite finds a compiled one by its text. */
+const INSERTS = Array.from(
+  { length: PARAMETERS_MAX / ROW_LENGTH },
+  (_, at) =>
+    `INSERT INTO journal (${COLUMNS}, total) VALUES ${Array(at + 1)
+      .fill(ROW)
+      .join()}`,
+);
 
 /** Both ends of the journal, cached so that a publish or a trim needs no query for them. */
 type Ends = {
@@ -218,8 +226,9 @@ export class SqliteJournal {
     this.#unwritten = [];
     for (let at = 0; at < values.length; at += PARAMETERS_MAX) {
       const some = values.slice(at, at + PARAMETERS_MAX);
-      const places = Array.from({ length: some.length / ROW_LENGTH }, () => ROW).join();
-      this.sql.exec(`INSERT INTO journal (${COLUMNS}, total) VALUES ${places}`, ...some);
+      const insert = INSERTS[some.length / ROW_LENGTH - 1];
+      if (insert === undefined) throw new RangeError("the journal has a row of another length");
+      this.sql.exec(insert, ...some);
     }
   }
 
