@@ -64,7 +64,7 @@ export type Kept = <T extends object>(
  */
 export type BeforeEnd = (write: () => void) => void;
 
-/** What an extension can do inside a turn. Everything is synchronous. */
+/** What an extension can do inside a turn. Everything is synchronous. A copy (`{ ...hub }`) has no functions. */
 export interface HubTurn {
   /** Name of the hub. */
   readonly name: string;
