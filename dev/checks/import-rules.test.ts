@@ -26,6 +26,7 @@ const HUB_PORTS = [
   "src/hub/publisher.ts",
   "src/hub/hub-client.ts",
   "src/hub/extension.ts",
+  "src/hub/kept-rows.ts",
   "src/hub/command.ts",
   "src/hub/area.ts",
 ];

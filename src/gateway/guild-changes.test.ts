@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { IncomingEvent, Publication } from "../hub/publisher.ts";
+import { KeptObjects } from "../hub/extension-turns.ts";
 import { MemoryStorage } from "../testing/memory-storage.ts";
 import { SIGNED_EVENT_PAYLOADS } from "../protocol/signed-events.ts";
 import { changesOf, GUILD_EVENTS, type GuildChange } from "./guild-changes.ts";
@@ -13,7 +14,8 @@ const NOW = 1_000_000;
 function setUp() {
   const { sql } = new MemoryStorage();
   createVoiceTables(sql);
-  const voice = sqlGuildVoice(sql);
+  const objects = new KeptObjects(sql);
+  const voice = objects.kept(sqlGuildVoice);
   const published: Publication[] = [];
   const hub = {
     name: GUILD,
@@ -27,6 +29,8 @@ function setUp() {
   return {
     sql,
     voice,
+    /** Ends the turn. */
+    end: () => objects.write(),
     published,
     take,
     /** The changes as short texts. */
@@ -233,18 +237,53 @@ describe("for any events", () => {
   });
 });
 
+describe("a payload that the Worker's schemas cannot have passed", () => {
+  it.each([
+    ["room.created", { channelId: 5 }, "channelId"],
+    ["room.deleted", {}, "channelId"],
+    ["room.updated", { channelId: "a", userLimit: 0 }, "name"],
+    ["room.updated", { channelId: "a", name: "n", userLimit: "4" }, "userLimit"],
+    ["voice.joined", { channelId: "a", userId: "0 or 1" }, "userId"],
+    ["voice.left", { channelId: null, userId: "u1" }, "channelId"],
+    ["guild.snapshot", { channels: {}, voiceStates: [] }, "channels"],
+    ["guild.snapshot", { channels: [], voiceStates: [{ userId: "u2" }] }, "channelId"],
+    ["guild.snapshot", { channels: [], voiceStates: ["u2"] }, "voiceStates"],
+    ["gateway.state", { state: "asleep", since: 1 }, "state"],
+  ])("is refused: %s %o", (event, payload, member) => {
+    const { take, voice } = setUp();
+    take(joined("u1", "a"));
+    expect(() => take(told(event, payload))).toThrow(member);
+    expect(voice.all().map(({ userId }) => userId)).toEqual(["u1"]);
+  });
+
+  it("loses no event because of the user's data", () => {
+    const { take } = setUp();
+    const users = [null, 5, {}, { name: 5, avatar: null }, { name: "A", avatar: 1 }];
+    for (const [at, user] of users.entries()) {
+      expect(take(told("voice.joined", { userId: `u${at}`, channelId: "a", user }))).toMatchObject([
+        { kind: "joined", user: undefined },
+      ]);
+    }
+    expect(
+      take(joined("u9", "a", { name: "A", avatar: null, bot: true, token: "x" })),
+    ).toMatchObject([{ kind: "joined", user: { name: "A", avatar: null, bot: true } }]);
+  });
+});
+
 describe("the users that are kept in memory", () => {
   it.each([
     ["a guild with few in voice", 3],
     ["a guild with more in voice than are kept", 2_100],
   ])("are those of the table: %s", (_, count) => {
-    const { sql, voice } = setUp();
+    const { sql, voice, end } = setUp();
     const others = Array.from({ length: count }, (_nobody, at) => `other-${at}`);
     // Everybody is in memory from here on, as long as they are few enough.
     expect(voice.of("u1")).toBeNull();
     for (const userId of others) voice.save({ userId, channelId: "a", since: 1, isBot: false });
     expect(voice.of("other-0")).toEqual({ userId: "other-0", channelId: "a", since: 1 });
-    const kept = sqlGuildVoice(sql);
+    end();
+    const objects = new KeptObjects(sql);
+    const kept = objects.kept(sqlGuildVoice);
     const user = fc.constantFrom("u1", "u2", ...others.slice(0, 2), ...others.slice(-2));
     const isBot = fc.boolean();
     const channelId = fc.constantFrom("a", "b", null);
@@ -254,12 +293,16 @@ describe("the users that are kept in memory", () => {
           const { user: userId } = step;
           if (step.channelId === null) kept.remove(userId);
           else kept.save({ userId, channelId: step.channelId, since: 2, isBot: step.isBot });
-          const fresh = sqlGuildVoice(sql);
+          expect(kept.of(userId)?.channelId ?? null).toBe(step.channelId);
+          const members = kept.membersOf("a");
+          objects.write();
+          const fresh = new KeptObjects(sql).kept(sqlGuildVoice);
+          expect(members).toEqual(fresh.membersOf("a"));
+          expect(kept.all()).toEqual(fresh.all());
           for (const one of ["u1", "u2", userId]) {
             expect(kept.of(one)).toEqual(fresh.of(one));
             expect(kept.isBot(one)).toBe(fresh.isBot(one));
           }
-          expect(kept.of(userId)?.channelId ?? null).toBe(step.channelId);
         }
       }),
       { numRuns: count > 1_000 ? 10 : 100 },

@@ -10,7 +10,7 @@ import {
   voiceLeft,
 } from "../protocol/events/rooms.ts";
 import type { DiscordUser } from "../protocol/person.ts";
-import { GuildSnapshot, SignedRoomUpdated, SignedVoiceJoined } from "../protocol/signed-events.ts";
+import type { GuildSnapshot } from "../protocol/signed-events.ts";
 import {
   isOldNews,
   isVoiceKnown,
@@ -18,6 +18,7 @@ import {
   type GuildVoice,
   type VoiceKnowledge,
 } from "./guild-voice.ts";
+import { channelIn, idIn, snapshotIn, type Visit, visitIn } from "./payload-members.ts";
 
 /** Names of the signed events that the gateway's extension applies (rooms.md §4). */
 export const GUILD_EVENTS = [
@@ -83,35 +84,34 @@ export type GuildTurn = {
 
 /**
  * Applies one event of the gateway to {@link GuildVoice}, and yields each change right after it is applied.
- * Yields no change that is known already (rooms.md §2). Throws on a payload that does not fit the event.
+ * Yields no change that is known already (rooms.md §2). Throws on a payload that cannot be of this event.
  */
 export function* changesOf(turn: GuildTurn, event: IncomingEvent): Generator<GuildChange> {
   const { voice } = turn;
   const { id, trace } = event;
-  const when = { ts: event.ts ?? turn.hub.now(), ...(trace === undefined ? {} : { trace }) };
-  const told: Told = { ...when, ...(id === undefined ? {} : { id }) };
+  const ts = event.ts ?? turn.hub.now();
+  const when: Told = trace === undefined ? { ts } : { ts, trace };
+  const told: Told = id === undefined ? when : { ...when, id };
   switch (event.event) {
     case roomCreated.name: {
-      const { channelId } = roomDeleted.payload.parse(event.payload);
-      yield { ...told, kind: "channel_created", channelId };
+      yield { ...told, kind: "channel_created", channelId: idIn(event.payload, "channelId") };
       return;
     }
     case roomUpdated.name: {
-      const { channelId, name, userLimit } = SignedRoomUpdated.parse(event.payload);
-      yield { ...told, kind: "channel_updated", channelId, name, userLimit };
+      yield { ...told, kind: "channel_updated", ...channelIn(event.payload) };
       return;
     }
     case roomDeleted.name: {
-      const { channelId } = roomDeleted.payload.parse(event.payload);
+      const channelId = idIn(event.payload, "channelId");
       for (const { userId } of voice.membersOf(channelId)) yield* leave(voice, userId, when);
       yield { ...told, kind: "channel_deleted", channelId };
       return;
     }
     case voiceJoined.name:
-      yield* enter(voice, SignedVoiceJoined.parse(event.payload), told);
+      yield* enter(voice, visitIn(event.payload), told);
       return;
     case voiceLeft.name: {
-      const { userId, channelId } = voiceLeft.payload.parse(event.payload);
+      const { userId, channelId } = visitIn(event.payload);
       // If the event names an older channel, the user has joined another one since.
       if (voice.of(userId)?.channelId === channelId) yield* leave(voice, userId, told);
       return;
@@ -120,7 +120,7 @@ export function* changesOf(turn: GuildTurn, event: IncomingEvent): Generator<Gui
       yield* onGatewayState(turn, gatewayState.payload.parse(event.payload), told);
       return;
     case "guild.snapshot":
-      yield* onSnapshot(voice, GuildSnapshot.parse(event.payload), when);
+      yield* onSnapshot(voice, snapshotIn(event.payload), when);
   }
 }
 
@@ -133,7 +133,7 @@ function* leave(voice: GuildVoice, userId: string, told: Told): Generator<GuildC
 
 function* enter(
   voice: GuildVoice,
-  { userId, channelId, user }: Omit<z.infer<typeof SignedVoiceJoined>, "guildId">,
+  { userId, channelId, user }: Visit,
   told: Told,
 ): Generator<GuildChange> {
   const before = voice.of(userId);
@@ -153,7 +153,7 @@ function* enter(
 /** Applies a snapshot of the guild. All `left` changes come before any `joined`. */
 function* onSnapshot(
   voice: GuildVoice,
-  { channels, voiceStates }: GuildSnapshot,
+  { channels, voiceStates }: Omit<GuildSnapshot, "guildId">,
   told: Told,
 ): Generator<GuildChange> {
   yield { ...told, kind: "channels_listed", channels };

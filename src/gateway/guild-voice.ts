@@ -1,4 +1,6 @@
 import { z } from "zod";
+import type { BeforeEnd } from "../hub/extension.ts";
+import { KeptRows } from "../hub/kept-rows.ts";
 import { DiscordId } from "../protocol/discord-id.ts";
 import { GatewayStanding } from "../protocol/events/rooms.ts";
 
@@ -137,79 +139,73 @@ const USERS_KEPT = 2_000;
 
 /** A user in voice as the table has it. */
 type VoiceUser = { readonly voice: VoiceState; readonly isBot: boolean };
+type VoiceRow = {
+  readonly user_id: string;
+  readonly channel_id: string;
+  readonly since: number;
+  readonly bot: number;
+};
+
+/** In the order in which they joined. */
+function inOrder(users: readonly VoiceUser[]): readonly VoiceState[] {
+  return users
+    .map(({ voice }) => voice)
+    .toSorted((a, b) => a.since - b.since || (a.userId < b.userId ? -1 : 1));
+}
 
 /**
  * Who is in which voice channel of a guild, and whether that is complete. The guild's hub keeps it once for all
  * areas, in its SQLite. It keeps users in memory, so only one object may write while it lives.
  */
-export function sqlGuildVoice(sql: SqlStorage) {
-  const voices = (where: string, ...bindings: readonly string[]): readonly VoiceState[] =>
-    sql
-      .exec<VoiceState>(
-        `SELECT user_id AS userId, channel_id AS channelId, since FROM gateway_voice ${where}`,
-        ...bindings,
-      )
-      .toArray();
-
-  const usersWhere = (where: string, ...bindings: readonly (string | number)[]): VoiceUser[] =>
-    sql
-      .exec<VoiceState & { bot: number }>(
-        `SELECT user_id AS userId, channel_id AS channelId, since, bot FROM gateway_voice ${where}`,
-        ...bindings,
-      )
-      .toArray()
-      .map(({ bot, ...voice }) => ({ voice, isBot: bot === 1 }));
-  /** Users in voice, or only those of the last events if they are too many; null: in no channel. */
-  const users = new Map<string, VoiceUser | null>();
-  /** Whether `users` has everybody in voice; null: it was not read yet. */
-  let isWhole: boolean | null = null;
-  const remember = (userId: string, user: VoiceUser | null): VoiceUser | null => {
-    if (isWhole === true && user === null) users.delete(userId);
-    else users.set(userId, user);
-    if (users.size > USERS_KEPT) {
-      users.clear();
-      isWhole = false;
-    }
-    return user;
-  };
-  const readAll = (): boolean => {
-    const all = usersWhere("LIMIT ?", USERS_KEPT + 1);
-    for (const user of all.length > USERS_KEPT ? [] : all) users.set(user.voice.userId, user);
-    return all.length <= USERS_KEPT;
-  };
-  const userOf = (userId: string): VoiceUser | null => {
-    isWhole ??= readAll();
-    const known = users.get(userId);
-    if (known !== undefined) return known;
-    if (isWhole) return null;
-    const [user = null] = usersWhere("WHERE user_id = ?", userId);
-    return remember(userId, user);
-  };
-
-  return {
-    of: (userId: string): VoiceState | null => userOf(userId)?.voice ?? null,
-    /** In the order in which they joined. */
-    membersOf: (channelId: string) =>
-      voices("WHERE channel_id = ? ORDER BY since, user_id", channelId),
-    all: () => voices("ORDER BY since, user_id"),
-    /** Whether a user in voice is a bot, as far as Discord has said. */
-    isBot: (userId: string): boolean => userOf(userId)?.isBot === true,
-    save: ({ userId, channelId, since, isBot }: VoiceState & { readonly isBot: boolean }): void => {
-      sql.exec(
-        `INSERT INTO gateway_voice (user_id, channel_id, since, bot) VALUES (?, ?, ?, ?)
-         ON CONFLICT (user_id) DO UPDATE SET channel_id = excluded.channel_id,
-           since = excluded.since, bot = excluded.bot`,
+export function sqlGuildVoice(sql: SqlStorage, _: unknown, beforeEnd: BeforeEnd) {
+  const users = new KeptRows<VoiceUser, VoiceRow>(
+    sql,
+    {
+      name: "gateway_voice",
+      columns: ["user_id", "channel_id", "since", "bot"],
+      keyOf: ({ voice }) => voice.userId,
+      valuesOf: ({ voice: { userId, channelId, since }, isBot }) => [
         userId,
         channelId,
         since,
         Number(isBot),
-      );
-      remember(userId, { voice: { userId, channelId, since }, isBot });
+      ],
+      rowOf: ({ user_id: userId, channel_id: channelId, since, bot }) => ({
+        voice: { userId, channelId, since },
+        isBot: bot === 1,
+      }),
     },
-    remove: (userId: string): void => {
-      sql.exec("DELETE FROM gateway_voice WHERE user_id = ?", userId);
-      remember(userId, null);
+    USERS_KEPT,
+    beforeEnd,
+  );
+  const voices = (where: string, ...bindings: readonly string[]): readonly VoiceState[] => {
+    users.write();
+    return sql
+      .exec<VoiceState>(
+        `SELECT user_id AS userId, channel_id AS channelId, since FROM gateway_voice ${where}
+         ORDER BY since, user_id`,
+        ...bindings,
+      )
+      .toArray();
+  };
+
+  return {
+    of: (userId: string): VoiceState | null => users.get(userId)?.voice ?? null,
+    /** In the order in which they joined. */
+    membersOf: (channelId: string): readonly VoiceState[] => {
+      const all = users.all();
+      if (all === null) return voices("WHERE channel_id = ?", channelId);
+      return inOrder(all.filter(({ voice }) => voice.channelId === channelId));
     },
+    all: (): readonly VoiceState[] => {
+      const all = users.all();
+      return all === null ? voices("") : inOrder(all);
+    },
+    /** Whether a user in voice is a bot, as far as Discord has said. */
+    isBot: (userId: string): boolean => users.get(userId)?.isBot === true,
+    save: ({ userId, channelId, since, isBot }: VoiceState & { readonly isBot: boolean }): void =>
+      users.set({ voice: { userId, channelId, since }, isBot }),
+    remove: (userId: string): void => users.remove(userId),
 
     /** The gateway state that was published last; null: none yet. */
     standing: (): GatewayStanding | null => {

@@ -10,6 +10,7 @@ import {
   SignedEvent,
   type SignedEventsResult,
 } from "../protocol/signed-events.ts";
+import { type GuildEvent, readVoiceEvent } from "./voice-event.ts";
 
 /** Why signed events were not accepted. Events before the failure stay accepted (rooms.md §4). */
 export type SignedEventsFailure =
@@ -37,13 +38,13 @@ type Refusal = SignedEventsResult["refused"][number];
 /** The result of checking one event of a body. */
 type Checked =
   | { readonly kind: "heartbeat"; readonly beat: GatewayHeartbeat }
-  | { readonly kind: "event"; readonly guildId: string; readonly event: IncomingEvent }
+  | ({ readonly kind: "event" } & GuildEvent)
   /** `position` goes to the hub, so that the refused event's `seq` leaves no gap before later events. */
   | {
       readonly kind: "refused";
       readonly code: string;
       readonly detail: string;
-      readonly position?: { readonly guildId: string; readonly event: IncomingEvent };
+      readonly position?: GuildEvent;
     };
 
 /**
@@ -98,6 +99,8 @@ export async function takeSignedEvents(
 }
 
 function checkEvent(value: unknown): Checked {
+  const ofVoice = readVoiceEvent(value);
+  if (ofVoice !== null) return { kind: "event", ...ofVoice };
   const parsed = SignedEvent.safeParse(value);
   if (!parsed.success) {
     return { kind: "refused", code: "invalid_event", detail: describe(parsed.error) };

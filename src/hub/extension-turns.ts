@@ -2,7 +2,16 @@ import type { RequestIds } from "../platform/request-ids.ts";
 import type { OpenSession } from "./core/session.ts";
 import type { Sequencer } from "./core/sequencer.ts";
 import type { HubEnv } from "./env.ts";
-import type { Client, HubContext, HubExtension, HubTurn, Kept, Sockets } from "./extension.ts";
+import type {
+  BeforeEnd,
+  Client,
+  HubContext,
+  HubExtension,
+  HubTurn,
+  Kept,
+  Sockets,
+  Taken,
+} from "./extension.ts";
 import type { StreamHost } from "./host.ts";
 import type { Publication, Published } from "./publisher.ts";
 
@@ -21,22 +30,32 @@ type TurnPorts = {
 /** Keeps what {@link Kept} has made. */
 export class KeptObjects {
   readonly #made = new Map<unknown, object>();
+  readonly #writes: (() => void)[] = [];
   readonly kept: Kept;
 
   constructor(sql: SqlStorage) {
-    this.kept = <T extends object>(make: (sql: SqlStorage, kept: Kept) => T): T => {
+    const beforeEnd: BeforeEnd = (write) => void this.#writes.push(write);
+    this.kept = <T extends object>(
+      make: (sql: SqlStorage, kept: Kept, beforeEnd: BeforeEnd) => T,
+    ): T => {
       const known = this.#made.get(make);
       // Only `make` itself has put it there.
       if (known !== undefined) return known as T;
-      const made = make(sql, this.kept);
+      const made = make(sql, this.kept, beforeEnd);
       this.#made.set(make, made);
       return made;
     };
   }
 
+  /** A turn ends, or another one begins inside of it. */
+  write(): void {
+    for (const write of this.#writes) write();
+  }
+
   /** A turn was rolled back. */
   forget(): void {
     this.#made.clear();
+    this.#writes.length = 0;
   }
 }
 
@@ -58,7 +77,13 @@ export class ExtensionTurns {
     const { onTurn, sequencer } = this.#ports;
     onTurn();
     try {
-      return sequencer.turn(work);
+      // What an outer turn has changed must survive a rollback of this one.
+      this.#objects.write();
+      return sequencer.turn(() => {
+        const result = work();
+        this.#objects.write();
+        return result;
+      });
     } catch (error) {
       this.#objects.forget();
       throw error;
@@ -83,26 +108,7 @@ export class ExtensionTurns {
 
   /** What an extension can do inside of {@link run}. */
   of(extension: HubExtension, publish: Publish = this.publish): HubTurn {
-    const { name, sql, host, extensions } = this.#ports;
-    const prefix = extension.name;
-    return {
-      name,
-      sql,
-      now: host.clock,
-      publish,
-      schedule: (key, at) => host.store.writeTask(`${prefix}/${key}`, at),
-      cancel: (key) => host.store.writeTask(`${prefix}/${key}`, null),
-      tell: (said) => {
-        for (const other of extensions()) {
-          if (other === extension) continue;
-          const heard = other.hear?.(this.of(other, publish), said) ?? "done";
-          if (heard !== "done") return heard;
-        }
-        return "done";
-      },
-      kept: this.#objects.kept,
-      sockets: this.#socketsOf(extension),
-    };
+    return new ExtensionTurn(this.#ports, this.#objects.kept, extension, publish);
   }
 
   /** What an extension can do outside of a turn. @param trace trace id for everything that it publishes */
@@ -121,10 +127,52 @@ export class ExtensionTurns {
       },
     };
   }
+}
 
-  #socketsOf({ name }: HubExtension): Sockets {
+/** {@link HubTurn} of one extension. Each event makes several, so its functions are not made for each. */
+class ExtensionTurn implements HubTurn {
+  readonly name: string;
+  readonly sql: SqlStorage;
+  readonly publish: Publish;
+  readonly kept: Kept;
+  readonly #ports: TurnPorts;
+  readonly #extension: HubExtension;
+
+  constructor(ports: TurnPorts, kept: Kept, extension: HubExtension, publish: Publish) {
+    this.name = ports.name;
+    this.sql = ports.sql;
+    this.publish = publish;
+    this.kept = kept;
+    this.#ports = ports;
+    this.#extension = extension;
+  }
+
+  now(): number {
+    return this.#ports.host.clock();
+  }
+
+  schedule(key: string, at: number): void {
+    this.#ports.host.store.writeTask(`${this.#extension.name}/${key}`, at);
+  }
+
+  cancel(key: string): void {
+    this.#ports.host.store.writeTask(`${this.#extension.name}/${key}`, null);
+  }
+
+  tell(said: unknown): Taken {
+    for (const other of this.#ports.extensions()) {
+      if (other === this.#extension || other.hear === undefined) continue;
+      const turn = new ExtensionTurn(this.#ports, this.kept, other, this.publish);
+      const heard = other.hear(turn, said);
+      if (heard !== "done") return heard;
+    }
+    return "done";
+  }
+
+  get sockets(): Sockets {
     const { host, sequencer } = this.#ports;
     const { direct } = host.server;
+    const { name } = this.#extension;
     return {
       of: (to) => direct.selected(to).map(({ record }) => clientOf(record)),
       send: (to, what, data) =>

@@ -54,9 +54,17 @@ export type Taken = "done" | { readonly holdMs: number };
  * Gives the object that `make` has made, the same one in all turns, so that it may remember what it has read or
  * written. It is made anew after a wake, and after a turn that was rolled back: its memory may be wrong then.
  */
-export type Kept = <T extends object>(make: (sql: SqlStorage, kept: Kept) => T) => T;
+export type Kept = <T extends object>(
+  make: (sql: SqlStorage, kept: Kept, beforeEnd: BeforeEnd) => T,
+) => T;
 
-/** What an extension can do inside a turn. Everything is synchronous. */
+/**
+ * Has `write` run at the end of each turn, inside its transaction, so that an object can write together what the
+ * turn has changed. It also runs before a turn inside of the turn, which may be rolled back alone.
+ */
+export type BeforeEnd = (write: () => void) => void;
+
+/** What an extension can do inside a turn. Everything is synchronous. A copy (`{ ...hub }`) has no functions. */
 export interface HubTurn {
   /** Name of the hub. */
   readonly name: string;

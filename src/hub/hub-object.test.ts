@@ -3,7 +3,7 @@ import { SIGNAL_MAX_BYTES, UNACKNOWLEDGED_BYTES_MAX } from "../protocol/limits.t
 import { MemoryObject } from "../testing/memory-platform.ts";
 import { GUILD, KIND, VirtualGuild } from "../testing/virtual-guild.ts";
 import { relayName } from "./env.ts";
-import type { HubContext, HubExtension, HubTurn } from "./extension.ts";
+import type { BeforeEnd, HubContext, Kept, HubExtension, HubTurn } from "./extension.ts";
 import { HubObject, type HubParts } from "./hub-object.ts";
 
 const HOUR_MS = 60 * 60_000;
@@ -170,6 +170,53 @@ describe("what an extension keeps in memory", () => {
     expect([await look(), await look()]).toEqual([2, 2]);
     hub.evict();
     expect(await look()).toBe(3);
+  });
+});
+
+describe("what an extension writes at the end of a turn", () => {
+  it("is stored with the turn, also if a turn inside of it is rolled back, and not when it fails", async () => {
+    const noted = (sql: SqlStorage, _: Kept, beforeEnd: BeforeEnd): string[] => {
+      const notes: string[] = [];
+      beforeEnd(() => {
+        for (const note of notes.splice(0)) sql.exec("INSERT INTO plans_note VALUES (?)", note);
+      });
+      return notes;
+    };
+    const note = async (hub: HubContext, input: unknown): Promise<unknown> =>
+      hub.turn((turn) => {
+        turn.kept(noted).push("outer");
+        if (input === "with an inner one") {
+          expect(() =>
+            hub.turn((inner) => {
+              inner.kept(noted).push("inner");
+              throw new Error("undone");
+            }),
+          ).toThrow("undone");
+        }
+        if (input === "failing") throw new Error("undone");
+        return null;
+      });
+    const read = async (hub: HubContext): Promise<unknown> =>
+      hub.turn(({ sql }) => sql.exec("SELECT note FROM plans_note").toArray());
+    const { hub, running, wakeWith } = setUp();
+    const commands = [
+      { name: "plans.note", run: note },
+      { name: "plans.read", run: read },
+    ];
+    const migrate = (sql: SqlStorage): boolean => {
+      sql.exec("CREATE TABLE IF NOT EXISTS plans_note (note TEXT NOT NULL)");
+      return false;
+    };
+    wakeWith({ ...running, extensions: [{ ...plans, migrate, commands }] });
+    const call = async (name: string, input: unknown): Promise<unknown> =>
+      hub.event((impl) => impl.command(name, input));
+    await expect(call("plans.note", "failing")).rejects.toThrow("undone");
+    expect(await call("plans.read", {})).toEqual([]);
+    await call("plans.note", "with an inner one");
+    expect(await call("plans.read", {})).toEqual([{ note: "outer" }]);
+    await call("plans.note", "alone");
+    hub.evict();
+    expect(await call("plans.read", {})).toEqual([{ note: "outer" }, { note: "outer" }]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { DEDUPE_TTL_MS, PUBLISHER_SEQ_JUMP_MAX } from "../protocol/limits.ts";
 import type { PublisherPosition } from "./core/journal.ts";
 import { decidePosition } from "./core/position.ts";
-import type { HubExtension, HubTurn } from "./extension.ts";
+import type { HubExtension, HubTurn, OutsideEvents } from "./extension.ts";
 import {
   causedBy,
   type IncomingEvent,
@@ -71,6 +71,8 @@ function ingestTogether(ports: IngestPorts, events: readonly IncomingEvent[]): I
     const result = ingestEach(
       {
         ...ports,
+        // Time does not pass inside of a turn.
+        now: () => now,
         turn: (work) => work(),
         readPosition: () => position,
         writePosition: (reached) => {
@@ -96,17 +98,33 @@ function ingestEach(ports: IngestPorts, events: readonly IncomingEvent[]): Inges
   let duplicates = 0;
   // Position of the last refused event: it did arrive, so it leaves no gap before the next event.
   let passed: PublisherPosition | null = null;
+  const takersOf = new Map<string, readonly Taker[]>();
   for (const given of events) {
     const now = ports.now();
     // The sender's clock may be ahead of ours.
-    const event = given.ts === undefined ? given : { ...given, ts: Math.min(given.ts, now) };
-    const outcome = ingestOne(ports, event, passed, now);
+    const event = given.ts === undefined || given.ts <= now ? given : { ...given, ts: now };
+    let takers = takersOf.get(event.event);
+    if (takers === undefined) {
+      takers = takersAmong(ports.extensions, event.event);
+      takersOf.set(event.event, takers);
+    }
+    const outcome = ingestOne(ports, takers, event, passed, now);
     if (typeof outcome !== "string") return outcome;
     if (outcome === "duplicate") duplicates += 1;
     else if (event.refused === true) passed = positionOf(event);
     else accepted += 1;
   }
   return { kind: "done", accepted, duplicates };
+}
+
+/** An extension that applies an event. */
+type Taker = { readonly extension: HubExtension; readonly outside: OutsideEvents };
+
+function takersAmong(extensions: readonly HubExtension[], event: string): readonly Taker[] {
+  return extensions.flatMap((extension) => {
+    const { outside } = extension;
+    return outside?.events.includes(event) === true ? [{ extension, outside }] : [];
+  });
 }
 
 function positionOf({ epoch, seq }: IncomingEvent): PublisherPosition | null {
@@ -133,14 +151,11 @@ function isTooFar(position: PublisherPosition, stored: PublisherPosition | null)
 
 function ingestOne(
   ports: IngestPorts,
+  takers: readonly Taker[],
   event: IncomingEvent,
   passed: PublisherPosition | null,
   now: number,
 ): Outcome {
-  const takers = ports.extensions.flatMap((extension) => {
-    const { outside } = extension;
-    return outside?.events.includes(event.event) === true ? [{ extension, outside }] : [];
-  });
   const wholeState = takers.some(({ outside }) => outside.wholeStates.includes(event.event));
   try {
     return ports.turn((): Outcome => {

@@ -11,9 +11,18 @@ import type { HubRuntime } from "./runtime.ts";
 type EntryRow = Omit<Entry, "audience"> & { readonly audience: string | null };
 
 const COLUMNS = "seq, id, event, payload, ts, at, audience, topic, trace";
-/** Entries of one INSERT: a statement has at most 100 parameters, and a row 10. */
-const ROWS_MAX = 10;
+/** Parameters of a row, and the most that a statement may have. */
+const ROW_LENGTH = 10;
+const PARAMETERS_MAX = 100;
 const ROW = "(?,?,?,?,?,?,?,?,?,?)";
+/** Statements that insert 1, 2, … rows, made once: SQLite finds a compiled one by its text. */
+const INSERTS = Array.from(
+  { length: PARAMETERS_MAX / ROW_LENGTH },
+  (_, at) =>
+    `INSERT INTO journal (${COLUMNS}, total) VALUES ${Array(at + 1)
+      .fill(ROW)
+      .join()}`,
+);
 
 /** Both ends of the journal, cached so that a publish or a trim needs no query for them. */
 type Ends = {
@@ -33,8 +42,11 @@ export class SqliteJournal {
   #epoch: string;
   #ends: Ends | null = null;
   #depth = 0;
-  /** Rows of the open transaction. They are written at its end, or before the journal is read: together is faster. */
-  #unwritten: SqlStorageValue[][] = [];
+  /**
+   * The values of the rows of the open transaction, one row after the other. They are written at its end, or before
+   * the journal is read: together is faster.
+   */
+  #unwritten: SqlStorageValue[] = [];
 
   constructor(storage: HubRuntime["storage"]) {
     this.#storage = storage;
@@ -51,7 +63,7 @@ export class SqliteJournal {
   append(entry: Entry): void {
     const ends = this.#readEnds();
     const total = ends.total + entryBytes(entry);
-    this.#unwritten.push([
+    this.#unwritten.push(
       entry.seq,
       entry.id,
       entry.event,
@@ -62,15 +74,14 @@ export class SqliteJournal {
       entry.topic,
       entry.trace,
       total,
-    ]);
+    );
     if (this.#depth === 0) this.#write();
-    const first = ends.oldest > ends.head;
-    this.#ends = {
-      ...ends,
-      head: entry.seq,
-      total,
-      ...(first ? { oldest: entry.seq, oldestAt: entry.at } : {}),
-    };
+    if (ends.oldest > ends.head) {
+      ends.oldest = entry.seq;
+      ends.oldestAt = entry.at;
+    }
+    ends.head = entry.seq;
+    ends.total = total;
   }
 
   readAfter(after: number, limit: number, maxBytes = Number.POSITIVE_INFINITY): Entry[] {
@@ -211,12 +222,13 @@ export class SqliteJournal {
 
   #write(): void {
     if (this.#unwritten.length === 0) return;
-    const rows = this.#unwritten;
+    const values = this.#unwritten;
     this.#unwritten = [];
-    for (let at = 0; at < rows.length; at += ROWS_MAX) {
-      const some = rows.slice(at, at + ROWS_MAX);
-      const places = some.map(() => ROW).join();
-      this.sql.exec(`INSERT INTO journal (${COLUMNS}, total) VALUES ${places}`, ...some.flat());
+    for (let at = 0; at < values.length; at += PARAMETERS_MAX) {
+      const some = values.slice(at, at + PARAMETERS_MAX);
+      const insert = INSERTS[some.length / ROW_LENGTH - 1];
+      if (insert === undefined) throw new RangeError("the journal has a row of another length");
+      this.sql.exec(insert, ...some);
     }
   }
 

@@ -33,6 +33,8 @@ export function log(
  */
 function redact(line: string): string {
   const hidden = line.includes(TOKEN_START) ? line.replace(/[\w.-]+/g, hideToken) : line;
+  // Most lines are short and have none of these, of which each pattern below needs one.
+  if (!/[ =_]/.test(hidden)) return hidden;
   return hidden
     .replace(/\b(Bearer|Bot|Basic) {1,9}[\w.~+/=-]{8,}/gi, "$1 [token]")
     .replace(/([?&](?:ticket|token|code|state)=)[^&\s"\\]+/gi, "$1[token]")

@@ -53,14 +53,14 @@ const SignedRoomCreated = roomCreated.payload
   .extend({ name: ToldName });
 
 /** `room.updated` as it is signed: with the channel's name and limit at Discord. */
-export const SignedRoomUpdated = roomUpdated.payload
+const SignedRoomUpdated = roomUpdated.payload
   .pick({ channelId: true, guildId: true })
   .extend({ name: ToldName, userLimit: ToldUserLimit });
 
 const SignedRoomDeleted = roomDeleted.payload.pick({ channelId: true, guildId: true });
 
 /** `voice.joined` as it is signed: with Discord's data of the user. */
-export const SignedVoiceJoined = voiceJoined.payload
+const SignedVoiceJoined = voiceJoined.payload
   .pick({ guildId: true, channelId: true, userId: true })
   .extend({ user: User });
 
@@ -107,14 +107,19 @@ const EPOCH_PATTERN = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const EPOCH_TIME_LENGTH = 10;
 
+/** The last epoch that was read, because all events of a process have the same. */
+let lastEpoch: { readonly epoch: string; readonly began: number } | null = null;
+
 /** When a publisher's epoch began, milliseconds since 1970; null if it is not a ULID. */
 export function epochBegan(epoch: string): number | null {
+  if (epoch === lastEpoch?.epoch) return lastEpoch.began;
   if (!EPOCH_PATTERN.test(epoch)) return null;
-  let time = 0;
+  let began = 0;
   for (const letter of epoch.slice(0, EPOCH_TIME_LENGTH)) {
-    time = time * CROCKFORD.length + CROCKFORD.indexOf(letter);
+    began = began * CROCKFORD.length + CROCKFORD.indexOf(letter);
   }
-  return time;
+  lastEpoch = { epoch, began };
+  return began;
 }
 
 /** Whether an epoch is a ULID and does not lie in the future at `now` (hub.md). */

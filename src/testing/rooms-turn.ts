@@ -16,6 +16,8 @@ export type RoomsWorld = {
   readonly published: Publication[];
   /** When each task is due, milliseconds. */
   readonly tasks: Map<string, number>;
+  /** Ends a turn of the test's own: writes what it has changed. */
+  readonly end: () => void;
   /** Applies an event of the gateway. An event that has to wait changes nothing. */
   readonly take: (event: IncomingEvent) => Taken;
 };
@@ -54,13 +56,16 @@ export function roomsWorld(guildId: string, now: () => number): RoomsWorld {
     voice,
     published,
     tasks,
+    end: () => objects.write(),
     take: (event) => {
       let taken: Taken = "done";
       const held = new Error("held");
       try {
+        objects.write();
         storage.transactionSync(() => {
           taken = take(event);
           if (taken !== "done") throw held;
+          objects.write();
         });
       } catch (error) {
         objects.forget();

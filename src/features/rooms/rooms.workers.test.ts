@@ -1422,12 +1422,15 @@ describe("names of people", () => {
         cursors.push(cursor);
         return cursor as never;
       };
-      const people = sqlPeople({ exec } as SqlStorage);
+      const writes: (() => void)[] = [];
+      const people = sqlPeople({ exec } as SqlStorage, (write) => void writes.push(write));
       const save = (n: number): boolean =>
         people.savePerson({ userId: `p${n}`, name: "P", avatar: null, listed: true, seenAt: n });
       for (let n = 0; n < 100; n += 1) save(n);
+      for (const write of writes) write();
       cursors.length = 0;
       expect(save(7)).toBe(false);
+      for (const write of writes) write();
       return cursors.reduce((sum, { rowsRead }) => sum + rowsRead, 0);
     });
     expect(rows).toBeLessThan(10);

@@ -37,11 +37,12 @@ function reserved(id: string, isPrivate = false): RoomRecord {
 /** A hub in memory, with access to all that it stores and publishes. */
 function setUp() {
   let now = 1_000_000;
-  const { turn, voice, take, published, tasks } = roomsWorld(GUILD, () => now);
+  const { turn, voice, take, end, published, tasks } = roomsWorld(GUILD, () => now);
   const { state } = turn;
   return {
     turn,
     take,
+    end,
     voice,
     state,
     published,
@@ -687,13 +688,15 @@ describe("the state that results from all published events", () => {
   });
 
   it(`keeps the names of ${PEOPLE_MAX} people: one more drops the one seen longest ago`, () => {
-    const { state } = setUp();
+    const { state, end } = setUp();
     const save = (n: number, seenAt: number): boolean =>
       state.savePerson({ userId: `p${n}`, name: `P ${n}`, avatar: null, listed: true, seenAt });
     for (let n = 0; n < PEOPLE_MAX; n += 1) expect(save(n, 1_000 + n)).toBe(true);
     expect(save(0, 9_999_999)).toBe(false);
+    end();
     expect(state.person("p1")).not.toBeNull();
     save(PEOPLE_MAX, 9_999_999);
+    end();
     expect(state.person("p0")).not.toBeNull();
     expect(state.person("p1")).toBeNull();
     expect(state.person(`p${PEOPLE_MAX}`)).not.toBeNull();

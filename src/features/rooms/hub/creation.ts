@@ -100,9 +100,16 @@ export function giveUpRoom(turn: RoomsTurn, id: string): boolean {
  */
 function release(turn: RoomsTurn, isTrue: (held: HeldChange) => boolean = () => true): void {
   settleChannels(turn);
-  for (const held of turn.state.takeHeld().filter(isTrue)) {
+  const { state, hub } = turn;
+  for (const held of state.takeHeld().filter(isTrue)) {
     const cause = { ...held, event: EVENT_OF[held.kind] };
-    const hub = { ...turn.hub, publish: causedBy(cause, turn.hub.publish) };
-    applyHeld({ state: turn.state, hub }, held);
+    const caused: RoomsTurn["hub"] = {
+      name: hub.name,
+      now: () => hub.now(),
+      publish: causedBy(cause, (publication) => hub.publish(publication)),
+      schedule: (key, at) => hub.schedule(key, at),
+      cancel: (key) => hub.cancel(key),
+    };
+    applyHeld({ state, hub: caused }, held);
   }
 }

@@ -1,7 +1,8 @@
 import { PEOPLE_KEEP_MS, PEOPLE_MAX } from "../../../protocol/limits.ts";
 import type { DiscordUser } from "../../../protocol/person.ts";
 import type { VoiceState } from "../../../gateway/guild-voice.ts";
-import type { HubTurn } from "../../../hub/extension.ts";
+import type { BeforeEnd, HubTurn } from "../../../hub/extension.ts";
+import { KeptRows } from "../../../hub/kept-rows.ts";
 import type { PeopleQuery } from "../hub-commands.ts";
 
 /** A user whom the hub has seen in voice. */
@@ -76,37 +77,33 @@ export function createPeopleTable(sql: SqlStorage): void {
   `);
 }
 
-type PersonRow = Pick<KnownPerson, "userId" | "name" | "avatar" | "seenAt"> & {
+type PersonRow = {
+  readonly user_id: string;
+  readonly name: string;
+  readonly folded: string;
+  readonly avatar: string | null;
   readonly bot: number;
   readonly listed: number;
+  readonly seen_at: number;
 };
-const PERSON = "user_id AS userId, name, avatar, bot, listed, seen_at AS seenAt";
 
-function personOf({ bot, listed, ...row }: PersonRow): KnownPerson {
-  return { ...row, listed: listed === 1, ...(bot === 1 ? { bot: true } : {}) };
+function personOf({ user_id: userId, name, avatar, bot, listed, seen_at }: PersonRow): KnownPerson {
+  const isBot = bot === 1 ? { bot: true as const } : {};
+  return { userId, name, avatar, ...isBot, listed: listed === 1, seenAt: seen_at };
 }
 
-/** The names that a guild's hub knows, at most {@link PEOPLE_MAX}, in its SQLite. */
-export function sqlPeople(sql: SqlStorage) {
-  const count = (): number =>
-    sql.exec<{ n: number }>("SELECT count(*) AS n FROM rooms_person").one().n;
-  return {
-    person: (userId: string): DiscordUser | null => {
-      const [row] = sql
-        .exec<PersonRow>(`SELECT ${PERSON} FROM rooms_person WHERE user_id = ?`, userId)
-        .toArray();
-      return row === undefined ? null : personOf(row);
-    },
-    /** Stores a person. Once listed, always listed. @returns whether the person is new */
-    savePerson: ({ userId, name, avatar, bot, listed, seenAt }: KnownPerson): boolean => {
-      const isNew =
-        sql.exec("SELECT 1 FROM rooms_person WHERE user_id = ?", userId).toArray().length === 0;
-      sql.exec(
-        `INSERT INTO rooms_person (user_id, name, folded, avatar, bot, listed, seen_at)
-         VALUES (?, ?, ?, ?, ?, ?, ?)
-         ON CONFLICT (user_id) DO UPDATE SET name = excluded.name, folded = excluded.folded,
-           avatar = excluded.avatar, bot = excluded.bot, listed = max(listed, excluded.listed),
-           seen_at = excluded.seen_at`,
+/** So many people are kept in memory. */
+const PEOPLE_KEPT = 2_000;
+
+/** The names that a guild's hub knows, about {@link PEOPLE_MAX} at most, in its SQLite. */
+export function sqlPeople(sql: SqlStorage, beforeEnd: BeforeEnd) {
+  const people = new KeptRows<KnownPerson, PersonRow>(
+    sql,
+    {
+      name: "rooms_person",
+      columns: ["user_id", "name", "folded", "avatar", "bot", "listed", "seen_at"],
+      keyOf: ({ userId }) => userId,
+      valuesOf: ({ userId, name, avatar, bot, listed, seenAt }) => [
         userId,
         name,
         folded(name),
@@ -114,33 +111,58 @@ export function sqlPeople(sql: SqlStorage) {
         Number(bot === true),
         Number(listed),
         seenAt,
-      );
-      // Count only for a new person, because counting reads every row.
-      const surplus = isNew ? count() - PEOPLE_MAX : 0;
-      if (surplus > 0) {
-        sql.exec(
-          `DELETE FROM rooms_person WHERE user_id IN
-             (SELECT user_id FROM rooms_person ORDER BY seen_at, user_id LIMIT ?)`,
-          surplus,
-        );
-      }
-      return isNew;
+      ],
+      rowOf: personOf,
+    },
+    PEOPLE_KEPT,
+    beforeEnd,
+  );
+  /** How many people are stored, with those that the present turn adds; null: not counted yet. */
+  let known: number | null = null;
+  const count = (): number => {
+    people.write();
+    return sql.exec<{ n: number }>("SELECT count(*) AS n FROM rooms_person").one().n;
+  };
+  beforeEnd(() => {
+    const surplus = (known ?? 0) - PEOPLE_MAX;
+    if (surplus <= 0) return;
+    people.release();
+    sql.exec(
+      `DELETE FROM rooms_person WHERE user_id IN
+         (SELECT user_id FROM rooms_person ORDER BY seen_at, user_id LIMIT ?)`,
+      surplus,
+    );
+    known = PEOPLE_MAX;
+  });
+  return {
+    person: (userId: string): DiscordUser | null => people.get(userId),
+    /** Stores a person. Once listed, always listed. @returns whether the person is new */
+    savePerson: (person: KnownPerson): boolean => {
+      const before = people.get(person.userId);
+      // Counting reads every row, so only the first new person is counted.
+      if (before === null) known = (known ?? count()) + 1;
+      people.set({ ...person, listed: person.listed || before?.listed === true });
+      return before === null;
     },
     /** Listed people whose name contains `q` in any case, except bots. Names that begin with it come first. */
-    findPeople: ({ q, limit }: PeopleQuery): readonly KnownPerson[] =>
-      sql
+    findPeople: ({ q, limit }: PeopleQuery): readonly KnownPerson[] => {
+      people.write();
+      return sql
         .exec<PersonRow>(
-          `SELECT ${PERSON} FROM rooms_person WHERE listed = 1 AND bot = 0 AND instr(folded, ?1) > 0
+          `SELECT * FROM rooms_person WHERE listed = 1 AND bot = 0 AND instr(folded, ?1) > 0
            ORDER BY instr(folded, ?1) <> 1, folded, user_id LIMIT ?2`,
           folded(q),
           limit,
         )
         .toArray()
-        .map(personOf),
+        .map(personOf);
+    },
     /** Deletes people last seen before this time, milliseconds since 1970. @returns whether anybody is left */
     forgetPeople: (seenBefore: number): boolean => {
+      people.release();
       sql.exec("DELETE FROM rooms_person WHERE seen_at < ?", seenBefore);
-      return count() > 0;
+      known = count();
+      return known > 0;
     },
   };
 }

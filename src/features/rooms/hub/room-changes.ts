@@ -114,12 +114,10 @@ export function join(
   if (room !== null && person?.bot !== true) forgetIdle(turn, room.id);
   hub.publish({
     event: "voice.joined",
-    payload: {
-      guildId: hub.name,
-      channelId,
-      userId,
-      ...(person === null ? {} : { user: shownPerson(userId, person) }),
-    },
+    payload:
+      person === null
+        ? { guildId: hub.name, channelId, userId }
+        : { guildId: hub.name, channelId, userId, user: shownPerson(userId, person) },
     audience: channelAudience(turn, channelId),
     topic: channelId,
     ts,

@@ -1,5 +1,6 @@
 import { isVoiceKnown, sqlGuildVoice, type VoiceState } from "../../../gateway/guild-voice.ts";
-import type { HubTurn, Kept } from "../../../hub/extension.ts";
+import type { BeforeEnd, HubTurn, Kept } from "../../../hub/extension.ts";
+import { KeptRows } from "../../../hub/kept-rows.ts";
 import { RoomRecord } from "../room-record.ts";
 import { type ChangeSubject, type HeldChange, StoredChange, subjectOf } from "./held-change.ts";
 import { sqlPeople } from "./people.ts";
@@ -12,7 +13,7 @@ const CHANNELS_KEPT = 1_000;
  * The rooms of a guild, and what readers were told about voice, in the SQLite of its hub. Every event of voice asks
  * about its channel and its user, so the answers are kept in memory: only this object writes while it lives.
  */
-export function sqlRoomsState(sql: SqlStorage, kept: Kept) {
+export function sqlRoomsState(sql: SqlStorage, kept: Kept, beforeEnd: BeforeEnd) {
   const isAny = (query: string, ...bindings: readonly string[]): boolean =>
     sql.exec(query, ...bindings).toArray().length > 0;
   const records = (query: string, ...bindings: readonly string[]): RoomRecord[] =>
@@ -59,6 +60,18 @@ export function sqlRoomsState(sql: SqlStorage, kept: Kept) {
           ]),
       ),
   );
+  const empty = new KeptRows<{ roomId: string; since: number }, { room_id: string; since: number }>(
+    sql,
+    {
+      name: "rooms_empty",
+      columns: ["room_id", "since"],
+      keyOf: ({ roomId }) => roomId,
+      valuesOf: ({ roomId, since }) => [roomId, since],
+      rowOf: ({ room_id: roomId, since }) => ({ roomId, since }),
+    },
+    CHANNELS_KEPT,
+    beforeEnd,
+  );
   /** How many changes are held; null: not known. Mostly none is. */
   let waiting: number | null = null;
   const heldCount = (): number =>
@@ -72,7 +85,7 @@ export function sqlRoomsState(sql: SqlStorage, kept: Kept) {
       .map((row) => StoredChange.parse(JSON.parse(row.held)));
 
   return {
-    ...sqlPeople(sql),
+    ...sqlPeople(sql, beforeEnd),
     room: (id: string) => records("SELECT record FROM rooms_room WHERE id = ?", id)[0] ?? null,
     /** The room with this channel, open or ended. */
     roomOfChannel: (channelId: string): RoomRecord | null => {
@@ -183,21 +196,10 @@ export function sqlRoomsState(sql: SqlStorage, kept: Kept) {
     isWaiting,
 
     /** Since when an open room is known to be empty, milliseconds since 1970; null: it is not known to be. */
-    emptySince: (roomId: string): number | null => {
-      const [row] = sql
-        .exec<{ since: number }>("SELECT since FROM rooms_empty WHERE room_id = ?", roomId)
-        .toArray();
-      return row?.since ?? null;
-    },
+    emptySince: (roomId: string): number | null => empty.get(roomId)?.since ?? null,
     saveEmptySince: (roomId: string, since: number | null): void => {
-      if (since === null) sql.exec("DELETE FROM rooms_empty WHERE room_id = ?", roomId);
-      else {
-        sql.exec(
-          "INSERT OR REPLACE INTO rooms_empty (room_id, since) VALUES (?, ?)",
-          roomId,
-          since,
-        );
-      }
+      if (since !== null) empty.set({ roomId, since });
+      else if (empty.get(roomId) !== null) empty.remove(roomId);
     },
 
     /**
