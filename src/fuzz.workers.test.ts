@@ -726,7 +726,7 @@ describe("any packet of Socket.IO is answered, accepted or closes its connection
     },
   );
   /** The handshake, a ping, CONNECT, an event, or CONNECT_ERROR of any namespace. */
-  const OURS = /^(?:0\{|2$|40\{|42\["|44(?:\/[^,]*,)?\{)/;
+  const OURS = /^(?:0\{|2$|41$|40\{|42\["|44(?:\/[^,]*,)?\{)/;
 
   test.each(["connected", "waiting"] as const)("%s", { timeout: TIMEOUT_MS }, async (state) => {
     const reached = { answered: 0, closed: 0 };

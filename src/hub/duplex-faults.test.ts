@@ -323,6 +323,27 @@ describe("HUB-10 what a client is owed", () => {
     expect(bytes(one) + bytes(other)).toBeLessThan(unacknowledgedBytes + 100_000);
   });
 
+  it("by calls allows it as many frames for its answers", async () => {
+    const at = new VirtualDesk();
+    const target = await at.worker("add");
+    const callers = [await at.connect("a"), await at.connect("b")];
+    const calls = KIND.limits.framesPerWindow;
+    for (let i = 0; i < calls; i += 1) {
+      for (const caller of callers) {
+        if (i < calls / 2 + 5) {
+          await at.say(caller, "desk.call", { method: "add", params: i, timeoutMs: 60_000 });
+        }
+      }
+    }
+    const asked = opcodeFrames(target).filter(({ op }) => op === 22);
+    expect(asked.length).toBeGreaterThan(calls);
+    for (const { d } of asked) {
+      at.hub.message(target, JSON.stringify({ op: 21, d: { id: d["id"], data: 1 } }));
+    }
+    await at.time.quiet();
+    expect(target.closedWith).toBeNull();
+  });
+
   it("by answers is some windows, then it is closed and may come again", async () => {
     const at = new VirtualDesk();
     const client = await at.connect("alice");

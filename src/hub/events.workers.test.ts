@@ -1,4 +1,5 @@
 import {
+  createExecutionContext,
   applyD1Migrations,
   evictDurableObject,
   runDurableObjectAlarm,
@@ -225,7 +226,9 @@ describe("Server-Sent Events", () => {
         const headers = { Accept: "text/event-stream", ...bearer(token) };
         // The Worker runs in the test's own request, because there its timers can be faked.
         const url = "https://hub.test/events";
-        return new Stream(await createApp().request(url, { headers }, env)).live();
+        return new Stream(
+          await createApp().request(url, { headers }, env, createExecutionContext()),
+        ).live();
       }),
     );
     const { wakes } = await hub().inspect();

@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { type Transport, factsOf } from "../hub/core/transport.ts";
-import { CLIENT_FRAME_MAX_BYTES, EXPIRY_WARNING_MS } from "../protocol/limits.ts";
+import {
+  CLIENT_FRAMES_PER_WINDOW,
+  CLIENT_FRAME_MAX_BYTES,
+  EXPIRY_WARNING_MS,
+} from "../protocol/limits.ts";
 import { type ClientPosition, type ClientSide, hearCarried, type Heard } from "./client-side.ts";
 import type { MemorySocket } from "./memory-platform.ts";
 import { KIND } from "./virtual-guild.ts";
@@ -162,6 +166,14 @@ export function dialectSuite(client: ClientSide, transport?: Transport): void {
       expect(seqs(socket, base)).toEqual(Array.from({ length: 40 }, (_, i) => i + 1));
       // Once for each half of a window, and not again before it is answered.
       expect(asked()).toBeGreaterThanOrEqual(2 * probes);
+      expect(socket.closedWith).toBeNull();
+    });
+
+    test.runIf(isCarried)("the Worker's acknowledgements are no frames of the client", async () => {
+      const hub = newHub();
+      const socket = await identify(hub, tokenOf("alice", soon(hub)));
+      const { number } = snapshot(socket);
+      for (let i = 0; i <= CLIENT_FRAMES_PER_WINDOW; i += 1) hub.hub.message(socket, taken(number));
       expect(socket.closedWith).toBeNull();
     });
 

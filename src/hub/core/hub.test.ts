@@ -178,6 +178,18 @@ describe("HUB-5 and HUB-8: audience and jumps", () => {
     ]);
   });
 
+  test("HUB-10 an acknowledgement after an eviction reads no journal, and one beyond it is refused", async () => {
+    const bench = new VirtualHub();
+    const bob = bench.connect({ sub: "bob" });
+    for (let n = 0; n < 300; n += 1) bench.publish(["sub:alice"]);
+    await bench.evict();
+    const read = vi.spyOn(bench.store, "readBefore");
+    for (let n = 0; n < 3; n += 1) bench.ack(bob, 0);
+    expect(read).not.toHaveBeenCalled();
+    bench.ack(bob, 301);
+    expect(bob.frames().at(-1)).toMatchObject({ type: "error", code: "invalid_ack" });
+  });
+
   test("a session with a subscription gets its channels and events of the whole guild", async () => {
     const bench = new VirtualHub();
     const socket = bench.connect();

@@ -87,6 +87,8 @@ class SocketIo {
   readonly #window: SentWindow;
   /** Its session has begun. */
   #isOpened = false;
+  /** Why its CONNECT was refused. */
+  #refusedFor: CloseName | null = null;
   /** The `pid` of the session that the client wants to go on with. */
   #pid = "";
   /** The position of a client that has everything that was sent. */
@@ -112,7 +114,7 @@ class SocketIo {
       client: socket,
       timer,
       deadlineMs: SOCKET_IO_CONNECT_DEADLINE_MS,
-      onLate: () => this.#end("authenticationTimeout"),
+      onLate: () => this.#end(this.#refusedFor ?? "authenticationTimeout"),
       onFrame: (data) => this.#take(data),
       onHubFrame: (frame) => this.#carry(frame),
       onHubEnd: (end) => this.#sayFarewell(end),
@@ -222,7 +224,7 @@ class SocketIo {
       this.#packet({ type: PacketType.CONNECT_ERROR, nsp, data: { message: "Invalid namespace" } });
       return;
     }
-    if (this.#client.state !== "waiting") {
+    if (this.#client.state !== "waiting" || this.#refusedFor !== null) {
       this.#end("protocolError");
       return;
     }
@@ -292,10 +294,15 @@ class SocketIo {
     this.#client.toHub(`${SOCKET_IO_MARKS.call}${call}:${JSON.stringify(data)}`);
   }
 
+  /**
+   * Refuses a CONNECT. A client that was sent CONNECT_ERROR closes the connection itself. If the server did so at
+   * once, some clients would take it for a loss, and come back in spite of the refusal.
+   */
   #refuse(why: CloseName): void {
-    const { code, meaning: reason } = CLOSE_CODES[why];
+    const { code, meaning: reason, reconnect } = CLOSE_CODES[why];
+    this.#refusedFor = why;
     this.#sayFarewell({ code, reason });
-    this.#client.end({ code, reason });
+    if (reconnect === "yes") this.#client.end({ code, reason });
   }
 
   /** The client has said that it leaves. */

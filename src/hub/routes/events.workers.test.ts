@@ -1,3 +1,4 @@
+import { createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { createApp } from "../../app.ts";
@@ -73,7 +74,12 @@ class FakeHub {
         getByName: (name: string) => ({ fetch: this.#serve.bind(this, name) }),
       } as unknown as typeof env.HUB,
     };
-    return createApp().request(`${BASE}/events${query}`, { ...init, headers }, bindings);
+    return createApp().request(
+      `${BASE}/events${query}`,
+      { ...init, headers },
+      bindings,
+      createExecutionContext(),
+    );
   }
 
   #serve(name: string, url: string, init: { headers: Record<string, string> }): Promise<Response> {
