@@ -112,3 +112,6 @@ export const DESK_EVENTS: ReadonlySet<string> = new Set([
   "desk.before",
   "desk.after",
 ]);
+
+/** A token whose check fails by a fault of our own. */
+export const FAULTY_TOKEN = "faulty";

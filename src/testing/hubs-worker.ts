@@ -7,7 +7,7 @@ import { GUILD_DIALECT } from "../hub/dialects/guild.ts";
 import { SOCKET_IO_DIALECT } from "../hub/dialects/socket-io.ts";
 import { acceptBare, acceptSocketIo } from "../hub/edge/accept.ts";
 export { RateLimiter } from "../platform/rate-limiter.ts";
-import { desk, DESK_EVENTS } from "./desk-extension.ts";
+import { desk, DESK_EVENTS, FAULTY_TOKEN } from "./desk-extension.ts";
 import { OPCODE_DIALECT } from "./opcode-dialect.ts";
 
 /** The bindings of `hubs.wrangler.toml`. */
@@ -15,9 +15,6 @@ export type HubsEnv = HubEnv & {
   readonly USER_HUB: DurableObjectNamespace<HubRpc>;
   readonly SPACE_HUB: DurableObjectNamespace<HubRpc>;
 };
-
-/** A token whose check fails by a fault of our own. */
-export const FAULTY_TOKEN = "faulty";
 
 /** A token of these hubs is `<sub>` or `<sub>@<hub>`, so that a test can forge one. Without a hub: its own. */
 const authenticate: HubKind["authenticate"] = async (_, token, now, asked) => {

@@ -4,7 +4,8 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { CONNECTIONS, takeOf } from "../../platform/http/limit-user.ts";
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import { TICKETS_PER_MINUTE } from "../../protocol/limits.ts";
-import { FAULTY_TOKEN, type HubsEnv } from "../../testing/hubs-worker.ts";
+import { FAULTY_TOKEN } from "../../testing/desk-extension.ts";
+import type { HubsEnv } from "../../testing/hubs-worker.ts";
 import { SOON } from "../../testing/soon.ts";
 import { Hub } from "../hub.ts";
 
