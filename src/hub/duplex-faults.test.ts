@@ -323,6 +323,18 @@ describe("HUB-10 what a client is owed", () => {
     expect(bytes(one) + bytes(other)).toBeLessThan(unacknowledgedBytes + 100_000);
   });
 
+  it("is nothing in a dialect without such frames: a call to it fails at once", async () => {
+    const onMessage: SocketExtension["onMessage"] = (_, __, { data }) => ({
+      call: { to: String(data), name: "add", data: 1, timeoutMs: 60_000 },
+    });
+    const at = new VirtualDesk([deskWith({ onMessage })]);
+    const target = await at.connect("native", undefined, NATIVE);
+    const caller = await at.connect("caller");
+    const { connectionId } = JSON.parse(target.sent[0] ?? "") as { readonly connectionId: string };
+    const ack = await at.say(caller, "desk.call", connectionId);
+    expect(opcodeFrames(caller).at(-1)?.d).toEqual({ id: ack, data: { failed: "no_target" } });
+  });
+
   it("by calls allows it as many frames for its answers", async () => {
     const at = new VirtualDesk();
     const target = await at.worker("add");

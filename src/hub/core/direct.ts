@@ -47,7 +47,8 @@ export class Direct<Socket extends object> {
   /** Whether a connection is open, and has taken what it was sent up to a window. */
   canBeAsked(connection: string): "yes" | "full" | "no" {
     const [session] = this.selected({ connection });
-    if (session === undefined) return "no";
+    // In its dialect nobody can be asked.
+    if (session?.dialect.direct === undefined) return "no";
     return session.isLagging || !session.credit.fits(0, 0) ? "full" : "yes";
   }
 

@@ -8,7 +8,8 @@ const TABLES = [
   {
     id: "frames",
     title: "Error frames on `/ws`",
-    intro: "The connection stays open after each of them.",
+    intro:
+      "The connection stays open, but the third frame that cannot be read closes it with 4499.",
     head: ["code", "meaning"],
     rows: Object.entries(FRAME_ERRORS).map(([code, text]) => [`\`${code}\``, text]),
   },
