@@ -21,7 +21,7 @@ const PART_MAX_KIB: Readonly<Record<string, number>> = {
   libraries: 120,
   protocol: 11,
   platform: 26,
-  hub: 38,
+  hub: 42,
   gateway: 8,
   rooms: 16,
   matches: 32,
