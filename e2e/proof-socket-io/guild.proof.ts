@@ -92,7 +92,10 @@ describe.each(PROGRAMS)("the stream of a guild by $name", ({ name, start, recove
     const refusals = [
       { auth: { token: await stranger.token("mallory") }, code: 4401 },
       {
-        auth: { token: await identity.token("mallory"), guildId: "100000000000000999" },
+        auth: {
+          token: await identity.token("mallory", { guilds: [PRIMARY_GUILD] }),
+          guildId: "100000000000000999",
+        },
         code: 4403,
       },
     ];
