@@ -83,6 +83,13 @@ async function startHub(
   });
   const { port } = server;
   const clientOf = (index: number): GuildClient =>
+    new GuildClient((position) => ({
+      port,
+      path: `/ws${query}`,
+      hello: JSON.stringify({ type: "auth", token: identity.tokenOf(index), ...position }),
+      greeting: AUTHENTICATED,
+    }));
+  const headerClientOf = (index: number): GuildClient =>
     new GuildClient((position) => {
       const parameters = new URLSearchParams(query);
       for (const [name, value] of Object.entries(position ?? {})) {
@@ -108,6 +115,7 @@ async function startHub(
   return {
     ...server,
     clientOf,
+    headerClientOf,
     ...(tickets ? { ticketClientOf } : {}),
     d1Queries: () => countAt(server.ports.get(D1_SERVICE) ?? 0, "/queries"),
     ...(observed === "calls" ? { calls: () => countAt(port, "/calls") } : {}),

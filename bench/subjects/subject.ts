@@ -38,6 +38,8 @@ export type StartOptions = {
 export type RunningSubject = Pick<Server, "pid" | "port" | "stop" | "kill"> & {
   /** The `index`th user. */
   readonly clientOf: (index: number) => Client;
+  /** The same user with the token in the header of the upgrade; absent: {@link clientOf} is the only way. */
+  readonly headerClientOf?: (index: number) => Client;
   /** The same user with a ticket. Getting the ticket from the server is part of connecting. */
   readonly ticketClientOf?: (index: number) => Client;
   /** D1 queries since it started; absent: it has no D1. */
