@@ -25,7 +25,7 @@ export async function runIdle(subjects: readonly Subject[], folder: string): Pro
       const server = await start(path.join(folder, name), { observed: true });
       servers.push(server);
       const fleet = new Fleet(0);
-      await fleet.open(PLAN.idleSockets, PLAN.connecting, server.headerClientOf ?? server.clientOf);
+      await fleet.open(PLAN.idleSockets, PLAN.connecting, server.clientOf);
       const stopPinging = fleet.startPinging(PLAN.idlePingMs);
       idlers.push(() => watch(name, server, fleet, stopPinging));
     }

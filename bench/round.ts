@@ -112,7 +112,7 @@ async function finish({ start, server, publisher, fleet, bursts }: Contender) {
   await fleet.close(publisher.next);
   const events = PLAN.bursts * PLAN.burstEvents;
   const deliveries = events * PLAN.sockets;
-  const { headerClientOf: clientOf = server.clientOf, ticketClientOf } = server;
+  const { clientOf, ticketClientOf } = server;
   const withToken = await connectAnew(server, publisher.next, PLAN.sockets, clientOf);
   const from = PLAN.sockets + PLAN.warmUpConnects + PLAN.connects;
   // NaN: this subject has no tickets.

@@ -82,40 +82,40 @@ async function startHub(
     alsoOpen: [D1_SERVICE],
   });
   const { port } = server;
+  const pathOf = (
+    position: object | null,
+    more: Iterable<readonly [string, string]> = [],
+  ): string => {
+    const parameters = new URLSearchParams(query);
+    for (const [name, value] of [...more, ...Object.entries(position ?? {})]) {
+      parameters.set(name, String(value));
+    }
+    return `/ws?${parameters.toString()}`;
+  };
   const clientOf = (index: number): GuildClient =>
+    new GuildClient((position) => ({
+      port,
+      path: pathOf(position),
+      headers: { Authorization: `Bearer ${identity.tokenOf(index)}` },
+      greeting: AUTHENTICATED,
+    }));
+  const firstFrameClientOf = (index: number): GuildClient =>
     new GuildClient((position) => ({
       port,
       path: `/ws${query}`,
       hello: JSON.stringify({ type: "auth", token: identity.tokenOf(index), ...position }),
       greeting: AUTHENTICATED,
     }));
-  const headerClientOf = (index: number): GuildClient =>
-    new GuildClient((position) => {
-      const parameters = new URLSearchParams(query);
-      for (const [name, value] of Object.entries(position ?? {})) {
-        parameters.set(name, String(value));
-      }
-      return {
-        port,
-        path: `/ws?${parameters.toString()}`,
-        headers: { Authorization: `Bearer ${identity.tokenOf(index)}` },
-        greeting: AUTHENTICATED,
-      };
-    });
   const ticketClientOf = (index: number): GuildClient =>
     new GuildClient(async (position) => {
       const url = await askForTicket(`http://127.0.0.1:${port}`, identity.tokenOf(index));
       if (!(url instanceof URL)) throw new Error(`no ticket: ${url.status}`);
-      const parameters = new URLSearchParams(query);
-      for (const [name, value] of [...url.searchParams, ...Object.entries(position ?? {})]) {
-        parameters.set(name, String(value));
-      }
-      return { port, path: `/ws?${parameters.toString()}`, greeting: AUTHENTICATED };
+      return { port, path: pathOf(position, url.searchParams), greeting: AUTHENTICATED };
     });
   return {
     ...server,
     clientOf,
-    headerClientOf,
+    firstFrameClientOf,
     ...(tickets ? { ticketClientOf } : {}),
     d1Queries: () => countAt(server.ports.get(D1_SERVICE) ?? 0, "/queries"),
     ...(observed === "calls" ? { calls: () => countAt(port, "/calls") } : {}),

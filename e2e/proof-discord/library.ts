@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
 import { z } from "zod";
 
 /** Debian's own Python, which has the libraries that Debian packages. */
@@ -37,15 +38,10 @@ export function startLibrary(name: string, discordUrl: string, token: string): L
   });
   const told: Told[] = [];
   let log = "";
-  let rest = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    const lines = (rest + chunk.toString()).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) {
-      // Some libraries log to the output that programs read.
-      if (line.startsWith("{")) told.push(Told.parse(JSON.parse(line)));
-      else log += `${line}\n`;
-    }
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    // Some libraries log to the output that programs read.
+    if (line.startsWith("{")) told.push(Told.parse(JSON.parse(line)));
+    else log += `${line}\n`;
   });
   child.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
   child.once("error", (error) => (log += error.message));

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
+import { createInterface } from "node:readline";
 import { z } from "zod";
 import { answerBy, serveDouble } from "../../dev/doubles/server.ts";
 import { eventually } from "../../dev/testing/eventually.ts";
@@ -53,11 +54,8 @@ function startProgram(program: string, file: string, target: Target): Watcher {
   });
   const told: Told[] = [];
   let log = "";
-  let rest = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    const lines = (rest + chunk.toString()).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) told.push(Told.parse(JSON.parse(line)));
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    told.push(Told.parse(JSON.parse(line)));
   });
   child.stderr.on("data", (chunk: Buffer) => (log += chunk.toString()));
   child.stdin.on("error", () => {});

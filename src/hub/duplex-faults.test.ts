@@ -6,7 +6,8 @@ import type { MemorySocket } from "../testing/memory-platform.ts";
 import { OPCODE_DIALECT } from "../testing/opcode-dialect.ts";
 import { opcodeFrames, VirtualDesk } from "../testing/virtual-desk.ts";
 import { KIND } from "../testing/virtual-guild.ts";
-import type { HubExtension, HubTurn, SocketExtension } from "./extension.ts";
+import type { CallFailure } from "./core/calls.ts";
+import type { Client, HubExtension, HubTurn, SocketExtension } from "./extension.ts";
 
 const NATIVE = { dialect: "guild" } as const;
 const SIGNALS = { dialect: "guild", signals: true } as const;
@@ -20,6 +21,22 @@ function deskWith(change: Partial<SocketExtension>): HubExtension {
 /** The desk with a command that runs this turn. */
 function deskThat(run: (turn: HubTurn) => void): HubExtension {
   return { ...desk, commands: [{ name: "desk.do", run: (hub) => hub.turn(run) }] };
+}
+
+/** A function that throws until it is mended. */
+function broken<Given extends unknown[], Result>(
+  works: (...given: Given) => Result,
+): { readonly run: (...given: Given) => Result; readonly mend: () => void } {
+  let isMended = false;
+  return {
+    run: (...given) => {
+      if (!isMended) throw new Error("it fails");
+      return works(...given);
+    },
+    mend: () => {
+      isMended = true;
+    },
+  };
 }
 
 const tell = (turn: HubTurn, event: string): void => {
@@ -179,17 +196,13 @@ describe("HUB-21 an extension that fails", () => {
   });
 
   it("when a client comes: nobody stays behind, and the client may come again", async () => {
-    let fails = true;
-    const onOpen: SocketExtension["onOpen"] = (...given) => {
-      if (fails) throw new Error("it fails");
-      desk.sockets?.onOpen?.(...given);
-    };
-    const at = new VirtualDesk([deskWith({ onOpen })]);
+    const onOpen = broken((hub: HubTurn, client: Client) => desk.sockets?.onOpen?.(hub, client));
+    const at = new VirtualDesk([deskWith({ onOpen: onOpen.run })]);
     await expect(at.connect("alice")).rejects.toThrow("503");
     expect(takeHubFailures()).toHaveLength(1);
     await at.time.pass(10);
     expect([at.hub.impl.host.server.sessions.openCount, at.hub.sockets.size]).toEqual([0, 0]);
-    fails = false;
+    onOpen.mend();
     expect((await at.connect("alice")).closedWith).toBeNull();
   });
 
@@ -416,12 +429,8 @@ describe("HUB-22 calls whose turn fails", () => {
   });
 
   it("when an extension fails after the answer was taken wait on, in memory and in storage", async () => {
-    let fails = true;
-    const callFailed: SocketExtension["callFailed"] = (why) => {
-      if (fails) throw new Error("it fails");
-      return { failed: why };
-    };
-    const at = new VirtualDesk([deskWith({ callFailed })]);
+    const callFailed = broken((why: CallFailure) => ({ failed: why }));
+    const at = new VirtualDesk([deskWith({ callFailed: callFailed.run })]);
     const target = await at.worker("add");
     const caller = await at.connect("caller");
     const late = await call(at, caller, 1_000);
@@ -430,7 +439,7 @@ describe("HUB-22 calls whose turn fails", () => {
     expect(takeHubFailures().length).toBeGreaterThan(0);
     expect([stored(at), answerOf(caller, late)]).toEqual([2, undefined]);
     // The alarm comes again, also if the hub slept meanwhile.
-    fails = false;
+    callFailed.mend();
     const ids = opcodeFrames(target).flatMap(({ op, d }) => (op === 22 ? [String(d["id"])] : []));
     await at.answer(target, ids[1] ?? "", "in time");
     await at.time.pass(10_000);
@@ -440,12 +449,8 @@ describe("HUB-22 calls whose turn fails", () => {
   });
 
   it("when it fails as their target leaves end at the next wake", async () => {
-    let fails = true;
-    const callFailed: SocketExtension["callFailed"] = (why) => {
-      if (fails) throw new Error("it fails");
-      return { failed: why };
-    };
-    const at = new VirtualDesk([deskWith({ callFailed })]);
+    const callFailed = broken((why: CallFailure) => ({ failed: why }));
+    const at = new VirtualDesk([deskWith({ callFailed: callFailed.run })]);
     const target = await at.worker("add");
     const caller = await at.connect("caller");
     const ack = await call(at, caller);
@@ -453,7 +458,7 @@ describe("HUB-22 calls whose turn fails", () => {
     await at.time.quiet();
     expect(takeHubFailures().length).toBeGreaterThan(0);
     expect([stored(at), answerOf(caller, ack)]).toEqual([1, undefined]);
-    fails = false;
+    callFailed.mend();
     await at.sleep();
     await at.time.pass(2_000);
     expect(answerOf(caller, ack)).toEqual({ failed: "target_gone" });

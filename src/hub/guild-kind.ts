@@ -14,7 +14,7 @@ import {
   SOCKETS_PER_USER,
   UNACKNOWLEDGED_BYTES_MAX,
 } from "../protocol/limits.ts";
-import type { StreamKind } from "./core/kind.ts";
+import type { StreamKind } from "./core/stream-kind.ts";
 import { GUILD_DIALECT } from "./dialects/guild.ts";
 import { SOCKET_IO_DIALECT } from "./dialects/socket-io.ts";
 import type { HubEnv } from "./env.ts";

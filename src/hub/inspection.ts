@@ -1,6 +1,6 @@
 import type { Explanation, HubConnection, HubState, RelayReport } from "../protocol/hub-report.ts";
 import { explain } from "./core/explain.ts";
-import type { StreamKind } from "./core/kind.ts";
+import type { StreamKind } from "./core/stream-kind.ts";
 import type { LiveSession } from "./core/live-session.ts";
 import { factsOf } from "./core/transport.ts";
 import { COUNTED_SINCE_FACT, type StreamHost } from "./host.ts";

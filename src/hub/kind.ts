@@ -1,6 +1,6 @@
 import type { Result } from "../platform/result.ts";
 import type { CloseName } from "../protocol/close-codes.ts";
-import type { StreamKind } from "./core/kind.ts";
+import type { StreamKind } from "./core/stream-kind.ts";
 import type { SessionIdentity } from "./core/session.ts";
 import type { HubEnv, HubRelayRpc, HubRpc } from "./env.ts";
 

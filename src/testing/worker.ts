@@ -2,6 +2,7 @@ import { exports } from "cloudflare:workers";
 import { expect, vi } from "vitest";
 import type { ServerFrame } from "../protocol/frames.ts";
 import { SOON } from "./soon.ts";
+import { TextClient } from "./text-client.ts";
 import { TEST_JWKS_URL, type TestProvider } from "./tokens.ts";
 
 /** Origin of the tests' page, which is in `WEB_ORIGIN` of `vitest.config.ts`. */
@@ -112,34 +113,11 @@ export class StreamClient {
   }
 }
 
-/** A client of Socket.IO that keeps the packets that it receives. */
-export class SocketIoClient {
-  readonly texts: string[] = [];
-  closed: number | null = null;
-  readonly #socket: WebSocket;
-
-  constructor(socket: WebSocket) {
-    this.#socket = socket;
-    socket.addEventListener("message", ({ data }) => {
-      this.texts.push(String(data));
-    });
-    socket.addEventListener("close", ({ code }) => {
-      this.closed = code;
-    });
-    socket.accept();
-  }
-
-  send(text: string | Uint8Array): void {
-    this.#socket.send(text);
-  }
-
+/** A client of Socket.IO. */
+export class SocketIoClient extends TextClient {
   /** Sends an event. */
   emit(...data: readonly unknown[]): void {
     this.send(`42${JSON.stringify(data)}`);
-  }
-
-  close(code = 1000): void {
-    this.#socket.close(code);
   }
 
   /** The arguments of the events with this name. */
@@ -152,9 +130,7 @@ export class SocketIoClient {
 
   /** Waits for a packet of CONNECT (`40`) or CONNECT_ERROR (`44`). @returns its payload */
   async answer(type: "40" | "44"): Promise<unknown> {
-    const found = (): string | undefined => this.texts.find((text) => text.startsWith(type));
-    await this.until(() => found() !== undefined);
-    return JSON.parse(found()?.slice(2) ?? "") as unknown;
+    return JSON.parse((await this.hears(type)).slice(2)) as unknown;
   }
 
   /** Waits until `condition` holds. */

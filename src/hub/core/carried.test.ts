@@ -7,7 +7,7 @@ import { KIND } from "../../testing/virtual-guild.ts";
 import { carried, readCarried, taken } from "./carried.ts";
 import type { Dialect, Opened } from "./dialect.ts";
 import type { Entry } from "./journal.ts";
-import { dialectOf } from "./kind.ts";
+import { dialectOf } from "./stream-kind.ts";
 
 const OPENED: Opened = {
   hub: "h",

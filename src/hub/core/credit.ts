@@ -43,10 +43,7 @@ export class Credit {
     this.#limits = limits;
   }
 
-  /**
-   * Sent and not confirmed yet. For a silent client this includes answers: a later frame does not show that it read
-   * them.
-   */
+  /** Sent and not confirmed yet. */
   get outstandingBytes(): number {
     return this.#bytes - this.#shownBytes;
   }
@@ -77,7 +74,7 @@ export class Credit {
 
   /** Whether a frame may be sent. A frame above the window may be, once all before it is confirmed. */
   fits(bytes: number, events: number): boolean {
-    const open = this.#bytes - this.#shownBytes;
+    const open = this.outstandingBytes;
     if (open === 0) return true;
     const { windowBytes, windowEvents } = this.#limits;
     return open + bytes <= windowBytes && this.#events - this.#shownEvents + events <= windowEvents;

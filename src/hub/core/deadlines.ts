@@ -27,7 +27,7 @@ export class Deadlines<Socket extends object> {
       const session = this.#parts.sessions.live(socket);
       if (session === null || session.ended) continue;
       if (session.expiresAtMs <= now) {
-        this.#parts.delivery.end(socket, "unauthorized");
+        this.#parts.sender.end(socket, "unauthorized");
         continue;
       }
       ids.add(session.record.id);
@@ -43,7 +43,7 @@ export class Deadlines<Socket extends object> {
     session.record = { ...session.record, warned: true };
     this.#parts.sessions.save(socket, session);
     const { exp } = session.record;
-    this.#parts.delivery.send(socket, session, session.dialect.expiring(exp));
+    this.#parts.sender.send(socket, session, session.dialect.expiring(exp));
   }
 
   #dueNoLaterThan(at: number): void {

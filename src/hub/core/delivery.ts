@@ -1,12 +1,20 @@
+import type { Clock } from "../../platform/clock.ts";
 import { type After, BatchWindow } from "./batch-window.ts";
 import { FrameTexts } from "./fan-out.ts";
+import type { Flow } from "./flow.ts";
 import { JournalPages, LookBack } from "./journal-pages.ts";
 import type { Entry, HubStore } from "./journal.ts";
 import type { LiveSession } from "./live-session.ts";
-import { SessionSender, type SenderParts } from "./session-sender.ts";
+import type { SessionRegistry } from "./session-registry.ts";
+import type { SessionSender } from "./session-sender.ts";
 import type { OpenSession } from "./session.ts";
 
-type DeliveryParts<Socket extends object> = SenderParts<Socket> & {
+type DeliveryParts<Socket extends object> = {
+  readonly sessions: SessionRegistry<Socket>;
+  readonly sender: SessionSender<Socket>;
+  readonly flow: Flow<Socket>;
+  readonly store: HubStore;
+  readonly clock: Clock;
   readonly after: After;
   /** A session begins to lag. */
   readonly onLag: () => void;
@@ -15,15 +23,20 @@ type DeliveryParts<Socket extends object> = SenderParts<Socket> & {
 };
 
 /** Sends events to the sessions that may see them, in order, each once (HUB-2, HUB-5, HUB-8). */
-export class Delivery<Socket extends object> extends SessionSender<Socket> {
+export class Delivery<Socket extends object> {
   readonly #parts: DeliveryParts<Socket>;
+  readonly #sessions: SessionRegistry<Socket>;
+  readonly #sender: SessionSender<Socket>;
+  readonly #flow: Flow<Socket>;
   readonly #store: HubStore;
   readonly #window: BatchWindow;
   #pages: JournalPages;
 
   constructor(parts: DeliveryParts<Socket>) {
-    super(parts);
     this.#parts = parts;
+    this.#sessions = parts.sessions;
+    this.#sender = parts.sender;
+    this.#flow = parts.flow;
     this.#store = parts.store;
     this.#pages = new JournalPages(parts.store);
     this.#window = new BatchWindow(parts.after, (entries) =>
@@ -35,7 +48,7 @@ export class Delivery<Socket extends object> extends SessionSender<Socket> {
   broadcast(entries: readonly Entry[]): void {
     const { isOpen } = this.#window;
     this.#window.add(entries);
-    if (isOpen && this.sessions.unbatchedCount === 0) return;
+    if (isOpen && this.#sessions.unbatchedCount === 0) return;
     const batching = this.#deliver(entries, ({ batch }) => !batch || !isOpen);
     if (batching && !isOpen) this.#window.open();
   }
@@ -53,7 +66,7 @@ export class Delivery<Socket extends object> extends SessionSender<Socket> {
   catchUp(socket: Socket, session: LiveSession, from: number): void {
     session.lastSent = from;
     session.cursor = from;
-    session.record = { ...session.record, from, lagging: this.clock() };
+    session.record = { ...session.record, from, lagging: this.#parts.clock() };
     this.feed(socket, session);
   }
 
@@ -67,12 +80,12 @@ export class Delivery<Socket extends object> extends SessionSender<Socket> {
     const { oldest } = this.#store.extent();
     if (start < oldest - 1) {
       // The next event for it was trimmed: the client reconnects and gets a snapshot.
-      this.end(socket, "overloaded");
+      this.#sender.end(socket, "overloaded");
       return;
     }
-    const now = this.clock();
+    const now = this.#parts.clock();
     if (session.expiresAtMs <= now) {
-      this.end(socket, "unauthorized");
+      this.#sender.end(socket, "unauthorized");
       return;
     }
     const sentBefore = session.lastSent;
@@ -80,7 +93,7 @@ export class Delivery<Socket extends object> extends SessionSender<Socket> {
       const page = this.#pages.after(session.cursor);
       const last = page.entries.at(-1);
       if (last === undefined) break;
-      if (!this.sendEntries(socket, session, page.entries, page, this.#store, now)) {
+      if (!this.#sender.sendEntries(socket, session, page.entries, page, this.#store, now)) {
         const progressed = session.cursor > start || session.lastSent !== sentBefore;
         this.#keepLagging(socket, session, progressed ? now : null);
         return;
@@ -99,10 +112,10 @@ export class Delivery<Socket extends object> extends SessionSender<Socket> {
   sendSignal(socket: Socket, session: LiveSession, text: string): boolean {
     if (session.ended) return true;
     if (session.isLagging) return false;
-    const now = this.clock();
-    const verdict = this.judge(socket, session, text.length, 0, now);
+    const now = this.#parts.clock();
+    const verdict = this.#sender.judge(socket, session, text.length, 0, now);
     if (verdict === "wait") this.#lagByNothing(socket, session, now);
-    if (verdict === "send") this.send(socket, session, text);
+    if (verdict === "send") this.#sender.send(socket, session, text);
     return verdict !== "wait";
   }
 
@@ -117,11 +130,11 @@ export class Delivery<Socket extends object> extends SessionSender<Socket> {
    * @param upTo the last event that the old ones filter; later ones may be journaled, but are not sent yet
    */
   settle(socket: Socket, session: LiveSession, upTo = this.#store.extent().head): void {
-    const now = this.clock();
+    const now = this.#parts.clock();
     const waiting = session.record.batch ? this.#window.waiting(upTo) : [];
     if (!session.isLagging && waiting.length > 0) {
       const texts = new FrameTexts(waiting);
-      const fits = this.sendEntries(socket, session, waiting, texts, this.#store, now);
+      const fits = this.#sender.sendEntries(socket, session, waiting, texts, this.#store, now);
       if (!fits) this.#lagFrom(socket, session, waiting[0], now);
     }
     const from = session.sentBefore(upTo + 1, this.#store);
@@ -140,31 +153,32 @@ export class Delivery<Socket extends object> extends SessionSender<Socket> {
 
   /** Feeds lagging clients that have pinged, and closes those that have stopped reading. */
   checkLagging(): void {
-    const now = this.clock();
-    for (const [socket, session] of this.sessions.lagging()) {
+    const now = this.#parts.clock();
+    for (const [socket, session] of this.#sessions.lagging()) {
       this.#nudge(socket, session, now);
-      if (!session.ended && this.flow.isStuck(session, now)) this.end(socket, "overloaded");
+      if (!session.ended && this.#flow.isStuck(session, now))
+        this.#sender.end(socket, "overloaded");
     }
-    this.flow.schedule(this.sessions.lagging().size > 0, now);
+    this.#flow.schedule(this.#sessions.lagging().size > 0, now);
   }
 
   /** @returns whether any of the readers takes batches */
   #deliver(entries: readonly Entry[], to: (record: OpenSession) => boolean): boolean {
     const texts = new FrameTexts(entries);
     const lookBack = new LookBack(this.#store);
-    const now = this.clock();
+    const now = this.#parts.clock();
     let batching = false;
-    for (const [socket, session] of this.sessions.readersOf(
+    for (const [socket, session] of this.#sessions.readersOf(
       entries.map(({ audience }) => audience),
     )) {
       if (session.expiresAtMs <= now) {
-        this.end(socket, "unauthorized");
+        this.#sender.end(socket, "unauthorized");
         continue;
       }
       if (session.record.batch) batching = true;
       if (!to(session.record)) continue;
       if (session.isLagging) this.#nudge(socket, session, now);
-      else if (!this.sendEntries(socket, session, entries, texts, lookBack, now)) {
+      else if (!this.#sender.sendEntries(socket, session, entries, texts, lookBack, now)) {
         this.#lagFrom(socket, session, entries[0], now);
       }
     }
@@ -173,7 +187,7 @@ export class Delivery<Socket extends object> extends SessionSender<Socket> {
 
   /** Feeds a client that has pinged. One that acknowledges is fed by its acknowledgements. */
   #nudge(socket: Socket, session: LiveSession, now: number): void {
-    if (this.flow.hasPinged(socket, session, now)) this.feed(socket, session);
+    if (this.#flow.hasPinged(socket, session, now)) this.feed(socket, session);
   }
 
   /** Only the open batching window may hold events for it. */
@@ -193,19 +207,19 @@ export class Delivery<Socket extends object> extends SessionSender<Socket> {
   #keepLagging(socket: Socket, session: LiveSession, progressAt: number | null): void {
     const from = session.lastSent ?? session.record.from;
     if (!session.isLagging) this.#parts.onLag();
-    const lagging = progressAt ?? session.record.lagging ?? this.clock();
-    this.sessions.change(socket, session, { ...session.record, from, lagging });
-    this.flow.schedule(true, this.clock());
+    const lagging = progressAt ?? session.record.lagging ?? this.#parts.clock();
+    this.#sessions.change(socket, session, { ...session.record, from, lagging });
+    this.#flow.schedule(true, this.#parts.clock());
   }
 
   #caughtUp(socket: Socket, session: LiveSession): void {
     const to = session.lastSent ?? session.record.from;
     const { lagging: _, resuming, ...record } = session.record;
-    this.sessions.change(socket, session, { ...record, from: to });
+    this.#sessions.change(socket, session, { ...record, from: to });
     if (resuming !== undefined) {
       const { epoch } = this.#store.extent();
       const { dialect, base } = session;
-      this.send(socket, session, dialect.resumed({ epoch, base }, resuming, to));
+      this.#sender.send(socket, session, dialect.resumed({ epoch, base }, resuming, to));
     }
     this.#parts.onCaughtUp(socket, session, resuming !== undefined);
   }

@@ -2,17 +2,21 @@ import type { CloseName } from "../../protocol/close-codes.ts";
 import type { Delivery } from "./delivery.ts";
 import type { DirectFrames } from "./dialect.ts";
 import type { LiveSession } from "./live-session.ts";
+import type { ServingParts } from "./serving-parts.ts";
 import type { Selector } from "./session-index.ts";
 import type { SessionRegistry } from "./session-registry.ts";
+import type { SessionSender } from "./session-sender.ts";
 import { isTooLarge } from "./session.ts";
 
 /** Reaches some sessions outside of the sequence of events (HUB-21). */
 export class Direct<Socket extends object> {
   readonly #sessions: SessionRegistry<Socket>;
+  readonly #sender: SessionSender<Socket>;
   readonly #delivery: Delivery<Socket>;
 
-  constructor(sessions: SessionRegistry<Socket>, delivery: Delivery<Socket>) {
+  constructor({ sessions, sender, delivery }: ServingParts<Socket>) {
     this.#sessions = sessions;
+    this.#sender = sender;
     this.#delivery = delivery;
   }
 
@@ -40,7 +44,7 @@ export class Direct<Socket extends object> {
     for (const [socket, session] of this.#sessions.selected({ connection })) {
       const { direct } = session.dialect;
       if (direct === undefined) continue;
-      this.#delivery.owe(socket, session, encode(direct));
+      this.#sender.owe(socket, session, encode(direct));
     }
   }
 
@@ -55,7 +59,7 @@ export class Direct<Socket extends object> {
   /** Tells a connection that nobody takes its frame. */
   refuse(connection: string): void {
     for (const [socket, session] of this.#sessions.selected({ connection })) {
-      this.#delivery.send(socket, session, session.dialect.refused("unknown_type"));
+      this.#sender.send(socket, session, session.dialect.refused("unknown_type"));
     }
   }
 
@@ -67,7 +71,7 @@ export class Direct<Socket extends object> {
     for (const [socket, session] of this.#sessions.selected(to)) {
       const extra = { ...session.record.extra, [extension]: [...grants] };
       if (isTooLarge({ ...session.record, extra })) {
-        this.#delivery.end(socket, "forbidden");
+        this.#sender.end(socket, "forbidden");
         continue;
       }
       this.#delivery.settle(socket, session, upTo);
@@ -78,6 +82,6 @@ export class Direct<Socket extends object> {
 
   /** Closes sessions. */
   end(to: Selector, why: CloseName): void {
-    for (const [socket] of this.#sessions.selected(to)) this.#delivery.end(socket, why);
+    for (const [socket] of this.#sessions.selected(to)) this.#sender.end(socket, why);
   }
 }

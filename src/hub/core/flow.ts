@@ -1,6 +1,6 @@
 import { LAGGING_MAX_MS } from "../../protocol/limits.ts";
 import type { HubStore } from "./journal.ts";
-import type { StreamKind } from "./kind.ts";
+import type { StreamKind } from "./stream-kind.ts";
 import type { StreamLimits } from "./stream-limits.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { SessionRegistry } from "./session-registry.ts";

@@ -8,7 +8,7 @@ import type { ServingParts } from "./serving-parts.ts";
 import { readTaken } from "./carried.ts";
 import type { Dialect, DirectIntent } from "./dialect.ts";
 import { countFrame } from "./frame-rate.ts";
-import type { Spoken } from "./kind.ts";
+import type { Spoken } from "./stream-kind.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { ResumePosition } from "./resume.ts";
 import type { OpenSession } from "./session.ts";
@@ -56,7 +56,7 @@ export class FrameIntake<Socket extends object> {
 
   /** Tells a client that its frame was refused. */
   refuse(socket: Socket, session: LiveSession, code: FrameErrorCode): null {
-    this.#parts.delivery.send(socket, session, session.dialect.refused(code));
+    this.#parts.sender.send(socket, session, session.dialect.refused(code));
     return null;
   }
 
@@ -95,7 +95,7 @@ export class FrameIntake<Socket extends object> {
       case "acknowledge": {
         const { number, reply = null } = intent.value;
         if (number !== null) this.#acknowledge(socket, session, number + session.base, isOurs);
-        this.#parts.delivery.send(socket, session, reply);
+        this.#parts.sender.send(socket, session, reply);
         return null;
       }
       case "subscribe":
@@ -127,7 +127,7 @@ export class FrameIntake<Socket extends object> {
   }
 
   #end(socket: Socket, why: CloseName): null {
-    this.#parts.delivery.end(socket, why);
+    this.#parts.sender.end(socket, why);
     return null;
   }
 }

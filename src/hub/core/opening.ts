@@ -6,7 +6,7 @@ import type { Deadlines } from "./deadlines.ts";
 import type { ServingParts } from "./serving-parts.ts";
 import type { Dialect, Opened, Whole } from "./dialect.ts";
 import type { ConnectionOptions } from "./frame-intake.ts";
-import { dialectOf, type StreamKind } from "./kind.ts";
+import { dialectOf, type StreamKind } from "./stream-kind.ts";
 import { LiveSession } from "./live-session.ts";
 import { decideResume, type ResumeDecision } from "./resume.ts";
 import { isTooLarge, type OpenSession, type SessionIdentity } from "./session.ts";
@@ -81,7 +81,7 @@ export class Opening<Socket extends object> {
     const { limits } = kind;
     const dialect = dialectOf(kind, options) ?? kind.dialects[0];
     if (!this.hasPlace()) {
-      this.#parts.delivery.end(socket, "overloaded", dialect);
+      this.#parts.sender.end(socket, "overloaded", dialect);
       return;
     }
     const decision = this.decide(options);
@@ -91,7 +91,7 @@ export class Opening<Socket extends object> {
     if (extra !== undefined) record.extra = extra;
     const session = new LiveSession(record, null, { dialect, limits });
     if (isTooLarge(record)) {
-      this.#parts.delivery.end(socket, "forbidden", dialect);
+      this.#parts.sender.end(socket, "forbidden", dialect);
       return;
     }
     const whole =
@@ -101,7 +101,7 @@ export class Opening<Socket extends object> {
     const isNewUser = this.#parts.sessions.ofUser(identity.sub).size === 0;
     const own = this.#parts.sessions.add(socket, session);
     if (own.length > limits.socketsPerUser && own[0] !== undefined) {
-      this.#parts.delivery.end(own[0], "tooManySockets");
+      this.#parts.sender.end(own[0], "tooManySockets");
     }
     this.#deadlines.watchToken(session);
     this.#ports.onOpen(decision);
@@ -118,7 +118,7 @@ export class Opening<Socket extends object> {
         Math.max(this.#parts.sessions.openCount, this.#ports.plannedSockets()),
       ),
     };
-    this.#parts.delivery.send(socket, session, dialect.opened(at));
+    this.#parts.sender.send(socket, session, dialect.opened(at));
     if (decision.kind === "resume") this.#parts.delivery.replay(socket, session, decision.from);
     else if (whole !== null) {
       const { reason } = decision;
@@ -133,7 +133,7 @@ export class Opening<Socket extends object> {
     const { seq } = whole;
     session.record = { ...session.record, start: seq };
     this.#parts.sessions.startFrom(socket, session, seq);
-    this.#parts.delivery.send(socket, session, session.dialect.snapshot(at, whole));
+    this.#parts.sender.send(socket, session, session.dialect.snapshot(at, whole));
     // The state came from the hub, and more was published since.
     if (seq < this.#parts.store.extent().head) this.#parts.delivery.catchUp(socket, session, seq);
   }

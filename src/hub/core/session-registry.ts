@@ -1,6 +1,6 @@
 import type { Dialect } from "./dialect.ts";
 import type { HubStore } from "./journal.ts";
-import { dialectOf, type StreamKind } from "./kind.ts";
+import { dialectOf, type StreamKind } from "./stream-kind.ts";
 import { LiveSession } from "./live-session.ts";
 import { type Selector, SessionIndex } from "./session-index.ts";
 import type { HubSockets, OpenSession } from "./session.ts";

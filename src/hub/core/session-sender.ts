@@ -1,10 +1,9 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
 import type { FrameTexts } from "./fan-out.ts";
-import { Flow, type Verdict } from "./flow.ts";
+import type { Flow, Verdict } from "./flow.ts";
 import type { JournalBefore } from "./journal-pages.ts";
-import type { Entry, HubStore } from "./journal.ts";
-import type { StreamKind } from "./kind.ts";
+import type { Entry } from "./journal.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
 import type { HubSockets } from "./session.ts";
@@ -13,8 +12,7 @@ import type { HubSockets } from "./session.ts";
 export type SenderParts<Socket extends object> = {
   readonly sockets: HubSockets<Socket>;
   readonly sessions: SessionRegistry<Socket>;
-  readonly store: HubStore;
-  readonly kind: StreamKind;
+  readonly flow: Flow<Socket>;
   readonly clock: Clock;
   /** A socket is closed by us. */
   readonly onEnd: (code: number) => void;
@@ -24,26 +22,22 @@ export type SenderParts<Socket extends object> = {
 
 /** Sends frames to one session at a time, as far as its credit goes, and closes it (HUB-10). */
 export class SessionSender<Socket extends object> {
-  protected readonly sessions: SessionRegistry<Socket>;
-  protected readonly clock: Clock;
-  protected readonly flow: Flow<Socket>;
   readonly #parts: SenderParts<Socket>;
   readonly #sockets: HubSockets<Socket>;
+  readonly #flow: Flow<Socket>;
   #delivered = 0;
 
   constructor(parts: SenderParts<Socket>) {
     this.#parts = parts;
     this.#sockets = parts.sockets;
-    this.sessions = parts.sessions;
-    this.clock = parts.clock;
-    this.flow = new Flow(parts);
+    this.#flow = parts.flow;
   }
 
   /** Sends one frame that is not an event, also to a client that lags. @param text null: its dialect has none */
   send(socket: Socket, session: LiveSession, text: string | null): void {
     if (text === null || session.ended) return;
     const seq = session.lastSent ?? session.record.from;
-    session.credit.sent(text.length, 0, seq, this.clock());
+    session.credit.sent(text.length, 0, seq, this.#parts.clock());
     this.#sockets.send(socket, text);
     this.#probe(socket, session);
   }
@@ -54,7 +48,7 @@ export class SessionSender<Socket extends object> {
    */
   owe(socket: Socket, session: LiveSession, text: string): void {
     if (session.ended) return;
-    if (!this.flow.mayOwe(session, text.length)) {
+    if (!this.#flow.mayOwe(session, text.length)) {
       this.end(socket, "overloaded");
       return;
     }
@@ -69,12 +63,12 @@ export class SessionSender<Socket extends object> {
   }
 
   /** Closes a socket and forgets it. @param dialect for a socket that has no session yet */
-  end(socket: Socket, why: CloseName, dialect = this.sessions.dialectOf(socket)): void {
-    const session = this.sessions.live(socket);
-    if (session !== null) this.flow.ends(socket, session);
+  end(socket: Socket, why: CloseName, dialect = this.#parts.sessions.dialectOf(socket)): void {
+    const session = this.#parts.sessions.live(socket);
+    if (session !== null) this.#flow.ends(socket, session);
     const { frame, code, reason } = dialect.farewell(why);
     if (session?.ended === false) this.#parts.onGone(session, code);
-    this.sessions.remove(socket);
+    this.#parts.sessions.remove(socket);
     if (frame !== undefined) this.#sockets.send(socket, frame);
     this.#sockets.clear(socket);
     this.#sockets.close(socket, code, reason);
@@ -83,11 +77,11 @@ export class SessionSender<Socket extends object> {
 
   /** A socket is gone, whichever side closed it. */
   gone(socket: Socket): void {
-    this.flow.gone(socket);
+    this.#flow.gone(socket);
   }
 
-  /** @returns false when its credit does not cover all of it */
-  protected sendEntries(
+  /** Sends events. @returns false when its credit does not cover all of them */
+  sendEntries(
     socket: Socket,
     session: LiveSession,
     entries: readonly Entry[],
@@ -139,9 +133,9 @@ export class SessionSender<Socket extends object> {
   }
 
   /** Decides on one frame. Closes a socket that may get no more. */
-  protected judge(...asked: Parameters<Flow<Socket>["judge"]>): Verdict {
+  judge(...asked: Parameters<Flow<Socket>["judge"]>): Verdict {
     const [socket, { credit }, bytes, events] = asked;
-    const verdict = credit.fits(bytes, events) ? "send" : this.flow.judge(...asked);
+    const verdict = credit.fits(bytes, events) ? "send" : this.#flow.judge(...asked);
     if (verdict === "end") this.end(socket, "overloaded");
     return verdict;
   }

@@ -13,12 +13,14 @@ import {
   type Said,
   type TokenRequest,
 } from "./frame-intake.ts";
+import { Flow } from "./flow.ts";
 import type { Entry, HubStore } from "./journal.ts";
 import type { LiveSession } from "./live-session.ts";
-import { dialectOf, type Spoken } from "./kind.ts";
+import { dialectOf, type Spoken } from "./stream-kind.ts";
 import { Opening, type OpeningPorts, type SnapshotSource } from "./opening.ts";
 import type { ResumeDecision } from "./resume.ts";
 import { SessionRegistry } from "./session-registry.ts";
+import { SessionSender } from "./session-sender.ts";
 import { type HubSockets, isTooLarge, type SessionIdentity } from "./session.ts";
 import { presenceSignal, Signals } from "./signals.ts";
 
@@ -43,6 +45,7 @@ export class StreamServer<Socket extends object> {
   readonly #ports: StreamPorts<Socket>;
   readonly #store: HubStore;
   readonly #sessions: SessionRegistry<Socket>;
+  readonly #sender: SessionSender<Socket>;
   readonly #delivery: Delivery<Socket>;
   readonly #frames: FrameIntake<Socket>;
   readonly #deadlines: Deadlines<Socket>;
@@ -57,32 +60,40 @@ export class StreamServer<Socket extends object> {
     this.#ports = ports;
     this.#store = store;
     const sessions = new SessionRegistry(sockets, store, kind);
-    const delivery = new Delivery({
+    const flow = new Flow({ sockets, sessions, store, kind });
+    const sender = new SessionSender({
       sockets,
       sessions,
-      store,
-      kind,
+      flow,
       clock,
-      after,
       onEnd: (code) => {
         onEnd(code);
         ports.onPresenceChange();
       },
-      onLag: ports.onLag,
       onGone: ports.onGone,
+    });
+    const delivery = new Delivery({
+      sessions,
+      sender,
+      flow,
+      store,
+      clock,
+      after,
+      onLag: ports.onLag,
       onCaughtUp: (socket, session, hasResumed) => {
         this.#signals.catchUp(socket, session);
         if (hasResumed && session.record.signals === true) this.#tellPresence(socket, session);
       },
     });
     this.#sessions = sessions;
+    this.#sender = sender;
     this.#delivery = delivery;
     this.#signals = new Signals((socket, session, text) =>
       delivery.sendSignal(socket, session, text),
     );
-    const parts = { sockets, sessions, delivery, store, kind, clock };
+    const parts = { sockets, sessions, sender, delivery, store, kind, clock };
     this.#frames = new FrameIntake(parts);
-    this.direct = new Direct(sessions, delivery);
+    this.direct = new Direct(parts);
     this.#deadlines = new Deadlines(parts);
     this.#opening = new Opening(parts, this.#deadlines, ports);
   }
@@ -157,7 +168,7 @@ export class StreamServer<Socket extends object> {
       return;
     }
     if (isTooLarge({ ...session.record, grants: [...identity.grants] })) {
-      this.#delivery.end(socket, "forbidden");
+      this.#sender.end(socket, "forbidden");
       return;
     }
     this.#delivery.settle(socket, session);
@@ -170,7 +181,7 @@ export class StreamServer<Socket extends object> {
       ...(identity.iat === undefined ? {} : { iat: identity.iat }),
     });
     this.#deadlines.watchToken(session);
-    this.#delivery.send(socket, session, session.dialect.renewed(identity.exp));
+    this.#sender.send(socket, session, session.dialect.renewed(identity.exp));
   }
 
   /**
@@ -182,7 +193,7 @@ export class StreamServer<Socket extends object> {
     why: Extract<CloseName, "unauthorized" | "forbidden" | "overloaded">,
   ): void {
     const session = this.#sessions.live(socket);
-    if (session === null || why === "forbidden") this.#delivery.end(socket, why);
+    if (session === null || why === "forbidden") this.#sender.end(socket, why);
     else if (why === "unauthorized") this.#frames.refuse(socket, session, "invalid_token");
     else this.#frames.refuse(socket, session, "token_not_checked");
   }
@@ -198,7 +209,7 @@ export class StreamServer<Socket extends object> {
         ? iat === undefined || iat * 1000 <= at
         : id === target.connectionId;
       if (!isConcerned) continue;
-      this.#delivery.end(socket, "unauthorized");
+      this.#sender.end(socket, "unauthorized");
       closed += 1;
     }
     return closed;
@@ -217,7 +228,7 @@ export class StreamServer<Socket extends object> {
       if (left === 0) return;
       const session = this.#sessions.live(socket);
       if (session?.ended === true) continue;
-      this.#delivery.end(socket, "restart");
+      this.#sender.end(socket, "restart");
       left -= 1;
     }
   }
@@ -234,14 +245,14 @@ export class StreamServer<Socket extends object> {
     const served = session !== null && !session.ended;
     if (served) this.#ports.onGone(session, code);
     this.#sessions.remove(socket);
-    this.#delivery.gone(socket);
+    this.#sender.gone(socket);
     if (served) this.#ports.onPresenceChange();
     return served;
   }
 
   /** Events sent to all sockets since the last call. */
   takeDelivered(): number {
-    return this.#delivery.takeDelivered();
+    return this.#sender.takeDelivered();
   }
 
   /** Closes sockets whose token has expired, and warns those whose token expires soon (HUB-7). */
@@ -261,14 +272,14 @@ export class StreamServer<Socket extends object> {
 
   /** Closes a socket, and sends nothing more to it. */
   end(socket: Socket, why: CloseName): void {
-    this.#delivery.end(socket, why);
+    this.#sender.end(socket, why);
   }
 
   /** A client that resumes has missed signals, so it is told who is connected. */
   #tellPresence(socket: Socket, session: LiveSession): void {
     const { hub, kind, presence, clock } = this.#ports;
     const signal = presenceSignal(kind.presencePayload(hub, presence()), clock());
-    this.#delivery.send(socket, session, session.dialect.signal(signal));
+    this.#sender.send(socket, session, session.dialect.signal(signal));
   }
 
   #sockets(): Socket[] {

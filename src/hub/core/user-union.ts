@@ -86,7 +86,7 @@ export class UserUnion {
   twice(own: Iterable<string>): number {
     let twice = -this.#relaysOf.size;
     for (const { size } of this.#told.values()) twice += size;
-    for (const user of own) if (this.#relaysOf.has(markOf(user))) twice += 1;
+    for (const user of own) if (this.#relaysOf.has(userMark(user))) twice += 1;
     return twice * this.#oneIn;
   }
 
@@ -119,7 +119,7 @@ export class UserMarks {
     let count = 0;
     for (const user of users) {
       count += 1;
-      const mark = markOf(user);
+      const mark = userMark(user);
       if (mark % oneIn === 0) marks.add(mark);
     }
     const told = this.#told;
@@ -140,7 +140,7 @@ export class UserMarks {
 }
 
 /** A mark of a user, 53 bits: cyrb53, which mixes two hashes of 32 bits. */
-function markOf(user: string): number {
+function userMark(user: string): number {
   let high = 0xdeadbeef;
   let low = 0x41c6ce57;
   for (let at = 0; at < user.length; at += 1) {

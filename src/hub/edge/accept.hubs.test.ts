@@ -7,59 +7,23 @@ import { TICKETS_PER_MINUTE } from "../../protocol/limits.ts";
 import { FAULTY_TOKEN } from "../../testing/desk-extension.ts";
 import type { HubsEnv } from "../../testing/hubs-worker.ts";
 import { SOON } from "../../testing/soon.ts";
+import { TextClient } from "../../testing/text-client.ts";
 import { Hub } from "../hub.ts";
 
 const env = testEnv as unknown as HubsEnv;
 const worker = (exports as unknown as { readonly default: Fetcher }).default;
 
-/** A client of the Worker that keeps what it hears. */
-class Client {
-  readonly texts: string[] = [];
-  closed: number | null = null;
-  readonly #socket: WebSocket;
-
-  constructor(socket: WebSocket) {
-    this.#socket = socket;
-    socket.addEventListener("message", ({ data }) => {
-      this.texts.push(String(data));
-    });
-    socket.addEventListener("close", ({ code }) => {
-      this.closed = code;
-    });
-    socket.accept();
-  }
-
-  send(text: string): void {
-    this.#socket.send(text);
-  }
-
-  close(code = 1000): void {
-    this.#socket.close(code);
-  }
-
-  async hears(start: string, times = 1): Promise<string> {
-    const found = (): string[] => this.texts.filter((text) => text.startsWith(start));
-    await vi.waitUntil(() => found().length >= times, SOON);
-    return found()[times - 1] ?? "";
-  }
-
-  async isClosed(): Promise<number> {
-    await vi.waitUntil(() => this.closed !== null, SOON);
-    return this.closed ?? 0;
-  }
-}
-
-async function open(path: string, headers: Record<string, string> = {}): Promise<Client> {
+async function open(path: string, headers: Record<string, string> = {}): Promise<TextClient> {
   const answer = await worker.fetch(`https://hubs.test${path}`, {
     headers: { Upgrade: "websocket", ...headers },
   });
   if (answer.webSocket === null) throw new Error(`refused with ${answer.status}`);
-  return new Client(answer.webSocket);
+  return new TextClient(answer.webSocket);
 }
 
 const SOCKET_IO = "/socket.io/?EIO=4&transport=websocket";
 
-async function socketIo(token: string, more: object = {}): Promise<Client> {
+async function socketIo(token: string, more: object = {}): Promise<TextClient> {
   const client = await open(SOCKET_IO);
   await client.hears("0{");
   client.send(`40${JSON.stringify({ token, ...more })}`);
@@ -178,7 +142,7 @@ const ENTER = {
 
 describe.each(Object.entries(ENTER))("HUB-7 a %s client whose token", (_, enterWith) => {
   /** It may come back by itself: it hears nothing but the close. */
-  const isSentAway = async (client: Client): Promise<void> => {
+  const isSentAway = async (client: TextClient): Promise<void> => {
     expect(await client.isClosed()).toBe(CLOSE_CODES.overloaded.code);
     expect(client.texts.filter((text) => !text.startsWith("0{"))).toEqual([]);
   };
