@@ -13,7 +13,7 @@ import { offerHelp } from "../dev/usage.mjs";
 import { bundleWorker } from "../dev/workerd/worker-bundle.ts";
 import { runBench } from "./bench.ts";
 import { wakesBetween, type IdleTrial } from "./idle.ts";
-import { inTime } from "./load/fleet.ts";
+import { inTime } from "./load/in-time.ts";
 import { Publisher, readEvents } from "./load/stream.ts";
 import { PLAN, SCALE } from "./plan.ts";
 import { ms, tableOf, times, verdict, whole } from "./report/table.ts";

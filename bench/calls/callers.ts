@@ -3,7 +3,7 @@ import { openLeanSocket, ownAddress } from "../../dev/testing/wire/lean-socket.t
 import { CallFailed, DeskCaller } from "../../dev/testing/user-hub/desk-caller.ts";
 import { bundleUserHubs, startUserHubs, userHubUrl } from "../../dev/testing/user-hub/user-hub.ts";
 import type { Server } from "../../dev/workerd/processes.ts";
-import { inTime } from "../load/fleet.ts";
+import { inTime } from "../load/in-time.ts";
 import { startScript } from "../subjects/peers.ts";
 
 /** How long the owner of a method may take, milliseconds. */

@@ -1,5 +1,5 @@
 import { setTimeout as rest } from "node:timers/promises";
-import { inTime } from "../load/fleet.ts";
+import { inTime } from "../load/in-time.ts";
 import { quantile } from "../statistics.ts";
 import { cpuSecondsOf } from "../work.ts";
 import type { Caller, CallServer } from "./callers.ts";

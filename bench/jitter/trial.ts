@@ -45,10 +45,9 @@ export async function runJitter(
   plan: JitterPlan,
 ): Promise<JitterTrial> {
   const publisher = new Publisher(server.port, secret);
-  const { firstFrameClientOf: clientOf = server.clientOf } = server;
   const clients = Array.from(
     { length: plan.clients },
-    (_, index) => new UnsteadyClient(clientOf(index), publisher.next),
+    (_, index) => new UnsteadyClient(server.clientOf(index), publisher.next),
   );
   try {
     const waiting = clients.values();

@@ -1,12 +1,11 @@
 import { setTimeout as rest } from "node:timers/promises";
-import { openLeanSocket, ownAddress, type LeanSocket } from "../../dev/testing/wire/lean-socket.ts";
+import type { LeanSocket } from "../../dev/testing/wire/lean-socket.ts";
 import { LOST } from "../../dev/testing/wire/wire.ts";
 import { fullJitter, type Backoff } from "../../src/protocol/backoff.ts";
 import type { Client } from "./clients.ts";
+import { connectClient } from "./connection.ts";
+import { DEADLINE_MS, inTime } from "./in-time.ts";
 import { readEvents } from "./stream.ts";
-
-/** Longest single wait, milliseconds. */
-const DEADLINE_MS = 30_000;
 
 /** The pauses of a client between two attempts to reconnect. */
 const BACKOFF: Backoff = { firstMs: 250, mostMs: 4_000 };
@@ -160,47 +159,16 @@ export class Fleet {
     for (const { socket } of this.#members) await socket?.closed;
   }
 
-  /** Connects, and waits until the connection is served. @throws when it is refused or takes too long */
   async #connect(member: Member): Promise<void> {
-    const { client } = member;
-    const { port, path, headers, hello, greeting } = await client.entry();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    let isServed = false;
-    const serve = (): void => {
-      isServed = true;
-      resolve();
-    };
-    const socket = openLeanSocket(
-      {
-        url: new URL(path, `ws://127.0.0.1:${port}`),
-        headers: { ...ownAddress(), ...headers },
-        ...(hello === undefined ? {} : { hello }),
+    member.socket = await connectClient(member.client, {
+      onText: (payload, socket) => this.#take(member, payload, socket),
+      onEnd: (code) => {
+        // A close code comes from a living server. A killed one sends none.
+        if (code !== LOST) this.#fault(`a socket was closed with ${code}`);
+        else if (member.away === null) this.#fault("a socket was lost");
+        member.away?.resolve();
       },
-      {
-        onOpen: () => {
-          if (greeting === undefined) serve();
-        },
-        onText: (payload) => {
-          if (!isServed && greeting !== undefined && payload.includes(greeting)) serve();
-          this.#take(member, payload, socket);
-        },
-        onClose: (code) => {
-          if (!isServed) reject(new Error(`closed with ${code}`));
-          // A close code comes from a living server. A killed one sends none.
-          else if (code !== LOST) this.#fault(`a socket was closed with ${code}`);
-          else if (member.away === null) this.#fault("a socket was lost");
-          if (isServed) member.away?.resolve();
-        },
-        onRefused: (status) => reject(new Error(`upgrade refused with ${status}`)),
-      },
-    );
-    try {
-      await inTime(promise, () => `no ${greeting ?? "upgrade"}`);
-    } catch (error) {
-      socket.terminate();
-      throw error;
-    }
-    member.socket = socket;
+    });
   }
 
   #take(member: Member, payload: Buffer, { send }: LeanSocket): void {
@@ -258,17 +226,3 @@ type Member = {
   /** Set while the socket may end; resolved when it does. */
   away: { readonly promise: Promise<void>; readonly resolve: () => void } | null;
 };
-
-/** Awaits a promise. @throws after {@link DEADLINE_MS}, with the text of what is missing */
-export async function inTime<Value>(
-  awaited: Promise<Value>,
-  missing: () => string,
-): Promise<Value> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(missing())), DEADLINE_MS);
-  try {
-    return await Promise.race([awaited, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}

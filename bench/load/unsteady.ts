@@ -1,8 +1,8 @@
 import { setTimeout as rest } from "node:timers/promises";
-import { openLeanSocket, ownAddress, type LeanSocket } from "../../dev/testing/wire/lean-socket.ts";
+import type { LeanSocket } from "../../dev/testing/wire/lean-socket.ts";
 import { fullJitter, type Backoff } from "../../src/protocol/backoff.ts";
 import type { Client } from "./clients.ts";
-import { inTime } from "./fleet.ts";
+import { connectClient } from "./connection.ts";
 import { readEvents } from "./stream.ts";
 
 /** The pauses of a client between two attempts to connect. */
@@ -85,47 +85,15 @@ export class UnsteadyClient {
   async #dial(): Promise<void> {
     for (let attempt = 0; ; attempt += 1) {
       try {
-        this.#socket = await this.#open();
+        this.#socket = await connectClient(this.#client, {
+          onText: (payload, socket) => this.#take(payload, socket),
+          onEnd: () => void this.connect(),
+        });
         return;
       } catch (error) {
         if (attempt === ATTEMPTS) throw error;
       }
       await rest(fullJitter(BACKOFF, attempt, Math.random()));
-    }
-  }
-
-  async #open(): Promise<LeanSocket> {
-    const { port, path, hello, greeting } = await this.#client.entry();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    let isServed = false;
-    const serve = (): void => {
-      isServed = true;
-      resolve();
-    };
-    const url = new URL(path, `ws://127.0.0.1:${port}`);
-    const socket = openLeanSocket(
-      { url, headers: ownAddress(), ...(hello === undefined ? {} : { hello }) },
-      {
-        onOpen: () => {
-          if (greeting === undefined) serve();
-        },
-        onText: (payload) => {
-          if (!isServed && greeting !== undefined && payload.includes(greeting)) serve();
-          this.#take(payload, socket);
-        },
-        onClose: (code) => {
-          if (isServed) void this.connect();
-          else reject(new Error(`closed with ${code}`));
-        },
-        onRefused: (status) => reject(new Error(`upgrade refused with ${status}`)),
-      },
-    );
-    try {
-      await inTime(promise, () => `no ${greeting ?? "upgrade"}`);
-      return socket;
-    } catch (error) {
-      socket.terminate();
-      throw error;
     }
   }
 

@@ -1,6 +1,6 @@
 import { setTimeout as rest } from "node:timers/promises";
 import type { Identity } from "../../dev/testing/identity.ts";
-import { inTime } from "../load/fleet.ts";
+import { inTime } from "../load/in-time.ts";
 import type { Publisher } from "../load/stream.ts";
 import type { FilledHub } from "../../dev/testing/stalled/filled-hub.ts";
 import { Reader } from "../../dev/testing/stalled/reader.ts";

@@ -99,13 +99,6 @@ async function startHub(
       headers: { Authorization: `Bearer ${identity.tokenOf(index)}` },
       greeting: AUTHENTICATED,
     }));
-  const firstFrameClientOf = (index: number): GuildClient =>
-    new GuildClient((position) => ({
-      port,
-      path: `/ws${query}`,
-      hello: JSON.stringify({ type: "auth", token: identity.tokenOf(index), ...position }),
-      greeting: AUTHENTICATED,
-    }));
   const ticketClientOf = (index: number): GuildClient =>
     new GuildClient(async (position) => {
       const url = await askForTicket(`http://127.0.0.1:${port}`, identity.tokenOf(index));
@@ -115,7 +108,6 @@ async function startHub(
   return {
     ...server,
     clientOf,
-    firstFrameClientOf,
     ...(tickets ? { ticketClientOf } : {}),
     d1Queries: () => countAt(server.ports.get(D1_SERVICE) ?? 0, "/queries"),
     ...(observed === "calls" ? { calls: () => countAt(port, "/calls") } : {}),

@@ -36,13 +36,8 @@ export type StartOptions = {
 
 /** A started subject. */
 export type RunningSubject = Pick<Server, "pid" | "port" | "stop" | "kill"> & {
-  /** The `index`th user. At a hub the token is in the header of the upgrade. */
+  /** The `index`th user. */
   readonly clientOf: (index: number) => Client;
-  /**
-   * The same user with the token in the first frame, who may connect more often in a minute than one with a header.
-   * Absent: {@link clientOf} does so.
-   */
-  readonly firstFrameClientOf?: (index: number) => Client;
   /** The same user with a ticket. Getting the ticket from the server is part of connecting. */
   readonly ticketClientOf?: (index: number) => Client;
   /** D1 queries since it started; absent: it has no D1. */
