@@ -61,6 +61,7 @@ async function startContender(subject: Subject, folder: string, secret: string) 
     server,
     publisher,
     fleet,
+    residentBeforeKib: before.residentKib,
     start: {
       subject: subject.name,
       /** Events accepted per second, one full request after the other, while no socket is connected. */
@@ -108,7 +109,8 @@ async function runBurst({ server, publisher, fleet, bursts }: Contender): Promis
   });
 }
 
-async function finish({ start, server, publisher, fleet, bursts }: Contender) {
+async function finish({ start, residentBeforeKib, server, publisher, fleet, bursts }: Contender) {
+  const used = await usageOf(server.pid);
   await fleet.close(publisher.next);
   const events = PLAN.bursts * PLAN.burstEvents;
   const deliveries = events * PLAN.sockets;
@@ -122,6 +124,8 @@ async function finish({ start, server, publisher, fleet, bursts }: Contender) {
       : await connectAnew(server, publisher.next, from, ticketClientOf);
   return {
     ...start,
+    /** As `kibPerSocket`, when all events have been sent: garbage of the connects was collected since. */
+    kibPerUsedSocket: (used.residentKib - residentBeforeKib) / PLAN.sockets,
     /** Connects per second of the server's CPU: with a token, as the subject takes it, and with a ticket. */
     tokenConnects: withToken.first,
     ticketConnects: withTicket.first,

@@ -18,6 +18,7 @@ function trial(subject: SubjectName, perCpuSecond: number, quietP50: number): Tr
     tokenReturns: perCpuSecond * 3,
     ticketReturns: subject === "hub" ? perCpuSecond / 2 : Number.NaN,
     kibPerSocket: 80,
+    kibPerUsedSocket: 120,
     quietP50,
     quietP99: quietP50 * 2,
     deliveriesPerCpuSecond: perCpuSecond,

@@ -14,6 +14,7 @@ import {
   tableOf,
   times,
   verdict,
+  whole,
   type Column,
 } from "./table.ts";
 
@@ -103,7 +104,9 @@ function roundTables(summary: Summary, contenders: readonly Named[]): string[] {
       ["connections", label],
       ["connects per second", own("connectsPerSecond", count)],
       ["× bare loop", by("connectsPerSecond", "bare")],
-      ["KiB per idle socket", own("kibPerSocket", (value) => value.toFixed(0))],
+      ["KiB per idle socket", own("kibPerSocket", whole)],
+      ["after all events", own("kibPerUsedSocket", whole)],
+      ["× bare loop", by("kibPerUsedSocket", "bare")],
       ["deliveries per second", own("deliveriesPerSecond", count)],
       ["generator busy", own("generatorBusy", percent)],
     ]),

@@ -29,11 +29,13 @@ export class FrameTexts {
   /** Frame of one event, for a socket whose last event was `prev`. */
   event({ dialect, base }: Numbering, entry: Entry, prev: number): string {
     const follows = !dialect.showsJumps || prev === entry.seq - 1;
-    const make = (): string =>
-      follows ? dialect.event(entry, base) : dialect.event(entry, base, prev);
-    if (base !== 0) return make();
+    if (base !== 0) return textOf(dialect, entry, base, follows ? null : prev);
     const { plain, special } = this.#sharedBy(dialect);
-    return follows ? once(plain, entry.seq, make) : once(special, `${entry.seq}<${prev}`, make);
+    // Every session of a large fan-out comes here: a text that is there is found without making anything.
+    if (follows)
+      return plain.get(entry.seq) ?? keep(plain, entry.seq, textOf(dialect, entry, 0, null));
+    const key = `${entry.seq}<${prev}`;
+    return special.get(key) ?? keep(special, key, textOf(dialect, entry, 0, prev));
   }
 
   /**
@@ -53,13 +55,10 @@ export class FrameTexts {
       const from = before;
       const whole = wanted.length === this.entries.length;
       const key = whole ? `*${start}<${from}` : `${chunk.map((entry) => entry.seq).join()}<${from}`;
-      const make = (): string => dialect.batch?.(chunk, base, from) ?? "";
-      const text =
-        chunk.length === 1
-          ? this.event(to, first, from)
-          : base === 0
-            ? once(special, key, make)
-            : make();
+      let text: string;
+      if (chunk.length === 1) text = this.event(to, first, from);
+      else if (base !== 0) text = batchText(dialect, chunk, base, from);
+      else text = special.get(key) ?? keep(special, key, batchText(dialect, chunk, 0, from));
       yield { text, events: chunk.length, seq: last.seq };
       before = last.seq;
       start += chunk.length;
@@ -75,10 +74,16 @@ export class FrameTexts {
   }
 }
 
-function once<Key>(texts: Map<Key, string>, key: Key, make: () => string): string {
-  const known = texts.get(key);
-  if (known !== undefined) return known;
-  const text = make();
+/** @param jumpedFrom the event before it, if the client has to be told; null: the numbers show it */
+function textOf(dialect: Dialect, entry: Entry, base: number, jumpedFrom: number | null): string {
+  return jumpedFrom === null ? dialect.event(entry, base) : dialect.event(entry, base, jumpedFrom);
+}
+
+function batchText(dialect: Dialect, chunk: readonly Entry[], base: number, prev: number): string {
+  return dialect.batch?.(chunk, base, prev) ?? "";
+}
+
+function keep<Key>(texts: Map<Key, string>, key: Key, text: string): string {
   texts.set(key, text);
   return text;
 }

@@ -93,10 +93,9 @@ export class SessionSender<Socket extends object> {
     if (first === undefined) return true;
     let sent = session.sentBefore(first.seq, journal);
     session.lastSent = sent;
-    const { decided = sent } = session.record;
-    const isNew = (entry: Entry): boolean => entry.seq > sent && entry.seq > decided;
+    const after = Math.max(sent, session.record.decided ?? sent);
     if (session.record.batch && entries.length > 1) {
-      const wanted = entries.filter((entry) => isNew(entry) && session.wants(entry));
+      const wanted = entries.filter((entry) => entry.seq > after && session.wants(entry));
       for (const { text, events, seq } of texts.batches(session, wanted, sent)) {
         if (!this.#sendEvents(socket, session, text, events, seq, now)) return false;
         session.lastSent = seq;
@@ -104,7 +103,7 @@ export class SessionSender<Socket extends object> {
       return true;
     }
     for (const entry of entries) {
-      if (!isNew(entry) || !session.wants(entry)) continue;
+      if (entry.seq <= after || !session.wants(entry)) continue;
       const text = texts.event(session, entry, sent);
       if (!this.#sendEvents(socket, session, text, 1, entry.seq, now)) return false;
       sent = entry.seq;
@@ -133,9 +132,9 @@ export class SessionSender<Socket extends object> {
   }
 
   /** Decides on one frame. Closes a socket that may get no more. */
-  judge(...asked: Parameters<Flow<Socket>["judge"]>): Verdict {
-    const [socket, { credit }, bytes, events] = asked;
-    const verdict = credit.fits(bytes, events) ? "send" : this.#flow.judge(...asked);
+  judge(socket: Socket, session: LiveSession, bytes: number, events: number, now: number): Verdict {
+    if (session.credit.fits(bytes, events)) return "send";
+    const verdict = this.#flow.judge(socket, session, bytes, events, now);
     if (verdict === "end") this.end(socket, "overloaded");
     return verdict;
   }
