@@ -567,6 +567,18 @@ describe("wrangler.toml, filled in as the page says", () => {
       );
     });
 
+    it("deploys sync alone with nothing filled in but its name and the database", async () => {
+      const [before = "", production = ""] = toml.split("# ---- production ---");
+      const filled = production
+        .replace(/^AREAS = .*$/m, 'AREAS = "sync"')
+        .replace(/^database_id = .*$/m, 'database_id = "5f9c1a52-4b1e-4d0e-9a34-2f6d5b8e1c90"');
+      const text = `${before}# ---- production ---${filled}`;
+      await writeFile(path.join(copy, "wrangler.toml"), text);
+      const { status, stdout, stderr } = run("dev/deploy.ts", ["production", "--dry-run"], copy);
+      expect(status, `${stdout}${stderr}`).toBe(0);
+      expect(stdout).toContain("env.USER_HUB (UserHub)");
+    }, 90_000);
+
     it("deploys nothing without an environment, and prints the right command", async () => {
       await writeFile(path.join(copy, "wrangler.toml"), toml);
       const wrangler = "node_modules/wrangler/bin/wrangler.js";

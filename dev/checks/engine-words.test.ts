@@ -15,6 +15,10 @@ const FOREIGN: ReadonlySet<string> = new Set([
   "slash",
   "match",
   "faceit",
+  "music",
+  "player",
+  "chat",
+  "sync",
 ]);
 
 /** Parts of `src/hub` that are not the engine. */
@@ -57,8 +61,8 @@ const ALLOWED: readonly { readonly file: string; readonly text: string; readonly
   },
 ];
 
-/** The product's own name, and the name of the specification that comments refer to (CONTRIBUTING.md). */
-const NAMES = /guildhub|rooms\.md §/gi;
+/** The product's own name, the specification that comments refer to (CONTRIBUTING.md), and a call of the runtime. */
+const NAMES = /guildhub|rooms\.md §|transactionSync/gi;
 
 /** The foreign words of a source text, in identifiers, texts and comments alike. */
 function foreignWords(source: string): string[] {
@@ -115,6 +119,9 @@ test.each([
   ['throw new Error("no such match");', ["match"]],
   ["// Discord's FACEIT matches", ["discord", "faceit", "matches"]],
   ["GUILD_HUBS", ["guild"]],
+  ["import { musicQueue } from './players.ts';", ["music", "players"]],
+  ["// Sync and chats have hubs of their own.", ["sync", "chats"]],
+  ["an async turn, synchronous, storage.transactionSync(run)", []],
   ["X-GuildHub-Handover, guildhub, (rooms.md §2)", []],
   ["a mushroom matched the guilder", []],
 ])("the words of %s are %j", (source, words) => {

@@ -29,6 +29,16 @@ const HUB_PORTS = [
   "src/hub/kept-rows.ts",
   "src/hub/command.ts",
   "src/hub/area.ts",
+  "src/hub/kind.ts",
+  "src/hub/ticket.ts",
+  "src/hub/core/calls.ts",
+  "src/hub/core/dialect.ts",
+  "src/hub/core/journal.ts",
+  "src/hub/core/session.ts",
+  "src/hub/dialects/socket-io.ts",
+  "src/hub/edge/accept.ts",
+  "src/hub/edge/hand-over.ts",
+  "src/hub/edge/socket-io.ts",
 ];
 /** The files of the gateway that a feature may import. */
 const GATEWAY_PORTS = [

@@ -128,7 +128,7 @@ export class Admission {
 
   /** @returns an HTTP status to refuse with, or null */
   #admit(identity: SessionIdentity, { ticket }: Handover, start: Start): 401 | 503 | null {
-    if (!start.holds() || !this.#server.hasPlace()) return 503;
+    if (!start.holds() || !this.#server.hasPlace(identity.sub)) return 503;
     if (this.#server.isRevoked(identity)) return 401;
     if (ticket === undefined) return null;
     const now = this.#runtime.clock();

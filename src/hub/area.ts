@@ -17,10 +17,17 @@ export type Area = HttpArea & {
   readonly mount: (app: OpenAPIHono<AppEnv>, areas: readonly Area[]) => void;
   /** The events that it publishes, for AsyncAPI. */
   readonly events: readonly EventDefinition[];
+  /** Names of further events, which only its own dialects carry: no document describes their payloads. */
+  readonly plainEvents?: readonly string[];
   /** What it keeps inside hubs of these kinds. */
   readonly extension?: HubExtension;
   /** Its slash commands: `POST /interactions` finds them by name. */
   readonly slashCommands?: readonly SlashCommand[];
+  /**
+   * What its clients look for in the answers of `/` and `/health`: a text, and JSON that they have not asked for. Other
+   * areas' probes expect `ok`, so JSON is given unasked only where nothing else runs.
+   */
+  readonly greeting?: string;
   /** What clients without a ticket may speak on `/ws`, beside the native dialect. */
   readonly bare?: readonly Offered[];
   /** Runs once an hour. Idempotent. */

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { CALLS_PER_TARGET, SESSION_GRANTS_MAX_BYTES } from "../protocol/limits.ts";
-import { desk } from "../testing/desk-extension.ts";
+import { desk, deskWith } from "../testing/desk-extension.ts";
 import { takeHubFailures } from "../testing/hub-failures.ts";
 import type { MemorySocket } from "../testing/memory-platform.ts";
 import { OPCODE_DIALECT } from "../testing/opcode-dialect.ts";
@@ -11,12 +11,6 @@ import type { Client, HubExtension, HubTurn, SocketExtension } from "./extension
 
 const NATIVE = { dialect: "guild" } as const;
 const SIGNALS = { dialect: "guild", signals: true } as const;
-
-/** The desk with other ears. */
-function deskWith(change: Partial<SocketExtension>): HubExtension {
-  if (desk.sockets === undefined) throw new Error("the desk hears no sockets");
-  return { ...desk, sockets: { ...desk.sockets, ...change } };
-}
 
 /** The desk with a command that runs this turn. */
 function deskThat(run: (turn: HubTurn) => void): HubExtension {
@@ -322,6 +316,62 @@ describe("HUB-10 what a client is owed", () => {
     expect(opcodeFrames(target).at(-1)).toMatchObject({ op: 22 });
   });
 
+  it("by calls is a window more with each ping, if it only pings", async () => {
+    const at = new VirtualDesk();
+    const [target, caller] = [await at.worker("add"), await at.connect("caller")];
+    const ping = (): void => at.hub.message(target, KIND.ping.request);
+    const params = "x".repeat(15_000);
+    const outcome = async (): Promise<unknown> => {
+      await at.say(caller, "desk.call", { method: "add", params, timeoutMs: 100 });
+      await at.time.pass(500);
+      return opcodeFrames(caller).at(-1)?.d["data"];
+    };
+    ping();
+    // Without events nothing else looks at its pings.
+    for (let i = 0; i < 100; i += 1) {
+      expect(await outcome()).toEqual({ failed: "timed_out" });
+      if (i % 5 === 0) ping();
+    }
+    expect(bytes(target)).toBeGreaterThan(6 * windowBytes);
+    // It has stopped.
+    const outcomes: unknown[] = [];
+    for (let i = 0; i < 20; i += 1) outcomes.push(await outcome());
+    expect(outcomes.at(-1)).toEqual({ failed: "too_many" });
+    expect(target.closedWith).toBeNull();
+  });
+
+  it("by answers is a window more with each ping, if it only pings", async () => {
+    const at = new VirtualDesk();
+    const client = await at.connect("alice");
+    for (let i = 0; i < 1_500; i += 1) {
+      await at.say(client, "desk.echo", "x".repeat(15_000));
+      client.sent.splice(0, client.sent.length - 1);
+      await at.time.pass(500);
+      if (i % 5 === 0) at.hub.message(client, KIND.ping.request);
+    }
+    expect(client.closedWith).toBeNull();
+  });
+
+  it("by calls is 16 MB if it shows nothing: then it is closed, and may come again", async () => {
+    const at = new VirtualDesk();
+    const [target, caller] = [await at.worker("add"), await at.connect("caller")];
+    const params = "x".repeat(15_000);
+    for (let i = 0; i < 2_000 && target.closedWith === null; i += 1) {
+      const ack = await at.say(caller, "desk.call", { method: "add", params, timeoutMs: 100 });
+      await at.time.pass(500);
+      const isClosed = target.closedWith !== null;
+      const answer = opcodeFrames(caller).find(({ d }) => d["id"] === ack);
+      expect(answer?.d["data"]).toEqual({ failed: isClosed ? "target_gone" : "timed_out" });
+      caller.sent = [];
+    }
+    expect(target.closedWith).toBe(OPCODE_DIALECT.farewell("overloaded").code);
+    expect(bytes(target)).toBeGreaterThan(KIND.limits.unacknowledgedBytes - 100_000);
+    await at.worker("add");
+    await at.say(caller, "desk.call", { method: "add", params, timeoutMs: 100 });
+    await at.time.pass(500);
+    expect(opcodeFrames(caller).at(-1)?.d).toMatchObject({ data: { failed: "timed_out" } });
+  });
+
   it("by answers that it never acknowledges is 16 MB for all its sockets, however often it asks", async () => {
     const at = new VirtualDesk();
     const [one, other] = [await at.connect("alice"), await at.connect("alice")];
@@ -380,6 +430,91 @@ describe("HUB-10 what a client is owed", () => {
     expect(client.closedWith).toBe(OPCODE_DIALECT.farewell("overloaded").code);
     expect(bytes(client)).toBeGreaterThan(3 * windowBytes);
     expect(bytes(client)).toBeLessThan(4 * windowBytes + 20_000);
+  });
+});
+
+describe("HUB-21 HUB-22 a client that lags while its window has room", () => {
+  const { windowBytes } = KIND.limits;
+  /** Three of these fit into a window. When the fourth one does not fit, everything small still does. */
+  const text = "x".repeat(windowBytes / 4);
+  const everybody = (turn: HubTurn): void => turn.sockets.send({ all: true }, "news", "small");
+  const publish = (at: VirtualDesk, payload: Record<string, unknown>): Promise<unknown> =>
+    at.hub.event((impl) =>
+      impl.publish([{ event: "desk.shouted", payload, audience: null, topic: null }]),
+    );
+  const confirm = async (at: VirtualDesk, client: MemorySocket): Promise<void> => {
+    const last = Math.max(...opcodeFrames(client).map(({ s = 0 }) => s));
+    at.hub.message(client, JSON.stringify({ op: 1, d: last }));
+    await at.time.quiet();
+  };
+  const heard = (client: MemorySocket, op: number): unknown[] =>
+    opcodeFrames(client).flatMap((frame) => (frame.op === op ? [frame.d["name"]] : []));
+  /** Two that read, and one that was sent less than a window and takes nothing more. */
+  const setUp = async () => {
+    const at = new VirtualDesk([deskThat(everybody)]);
+    const lagging = await at.worker("add");
+    const reading = [await at.connect("caller"), await at.connect("other")] as const;
+    for (const client of [lagging, ...reading]) await confirm(at, client);
+    for (let i = 0; i < 4; i += 1) {
+      await publish(at, { text });
+      for (const client of reading) await confirm(at, client);
+    }
+    const [session] = at.hub.impl.host.server.sessions.ofUser("worker").values();
+    expect(session?.isLagging).toBe(true);
+    expect(session?.credit.fits(1_000, 1)).toBe(true);
+    return { at, lagging, reading };
+  };
+
+  it("is not sent what is for several, also not when it has caught up, and misses no event", async () => {
+    const { at, lagging, reading } = await setUp();
+    await does(at);
+    expect(reading.map((client) => heard(client, 20))).toEqual([["news"], ["news"]]);
+    expect(heard(lagging, 20)).toEqual([]);
+    await confirm(at, lagging);
+    expect(heard(lagging, 20)).toEqual([]);
+    const events = (client: MemorySocket): number =>
+      opcodeFrames(client).filter(({ t }) => t === "desk.shouted").length;
+    expect([lagging, ...reading].map(events)).toEqual([4, 4, 4]);
+    await does(at);
+    expect(heard(lagging, 20)).toEqual(["news"]);
+  });
+
+  it("is sent what it is owed", async () => {
+    const { at, lagging } = await setUp();
+    const ack = await at.say(lagging, "desk.echo", "to it alone");
+    expect(opcodeFrames(lagging).at(-1)?.d).toEqual({ id: ack, data: "to it alone" });
+  });
+
+  it("is asked nothing: calls to it fail at once, until it has caught up", async () => {
+    const { at, lagging, reading } = await setUp();
+    const [caller] = reading;
+    const ask = async (): Promise<unknown> => {
+      const ack = await at.say(caller, "desk.call", { method: "add", params: null });
+      return opcodeFrames(caller).find(({ op, d }) => op === 21 && d["id"] === ack)?.d["data"];
+    };
+    expect(await ask()).toEqual({ failed: "too_many" });
+    expect(heard(lagging, 22)).toEqual([]);
+    await confirm(at, lagging);
+    expect(await ask()).toBeUndefined();
+    expect(heard(lagging, 22)).toEqual(["add"]);
+  });
+
+  it("begins to lag by a message that does not fit, and does not get it", async () => {
+    const at = new VirtualDesk([
+      deskThat((turn) => turn.sockets.send({ all: true }, "news", text)),
+    ]);
+    const [reader, slow] = [await at.connect("reader"), await at.connect("slow")];
+    for (const client of [reader, slow]) await confirm(at, client);
+    for (let i = 0; i < 4; i += 1) {
+      await does(at);
+      await confirm(at, reader);
+    }
+    expect([heard(reader, 20).length, heard(slow, 20).length]).toEqual([4, 3]);
+    await publish(at, {});
+    const events = (): unknown[] => opcodeFrames(slow).filter(({ t }) => t === "desk.shouted");
+    expect(events()).toEqual([]);
+    await confirm(at, slow);
+    expect([events().length, heard(slow, 20).length]).toEqual([1, 3]);
   });
 });
 

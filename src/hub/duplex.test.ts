@@ -1,11 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { CALLS_PER_HUB, CALLS_PER_TARGET, SESSION_SCOPE_MAX_BYTES } from "../protocol/limits.ts";
-import { DESK_TIMEOUT_MS } from "../testing/desk-extension.ts";
+import { DESK_TIMEOUT_MS, deskWith } from "../testing/desk-extension.ts";
 import { takeHubFailures } from "../testing/hub-failures.ts";
 import type { MemorySocket } from "../testing/memory-platform.ts";
 import { OPCODE_DIALECT } from "../testing/opcode-dialect.ts";
 import { opcodeFrames, VirtualDesk } from "../testing/virtual-desk.ts";
+import type { HubExtension, Reply, Waiting } from "./extension.ts";
+import { SqliteCalls } from "./sqlite-calls.ts";
 
 const frames = opcodeFrames;
 /** The answers that a client got, by name. */
@@ -16,6 +18,12 @@ const answers = (socket: MemorySocket): Record<string, unknown> =>
 /** Ids of the calls that a client was asked. */
 const calls = (socket: MemorySocket): string[] =>
   frames(socket).flatMap(({ op, d }) => (op === 22 ? [String(d["id"])] : []));
+/** Id of its connection. */
+const idOf = (socket: MemorySocket): string =>
+  frames(socket).flatMap(({ t, d }) => (t === "READY" ? [String(d["id"])] : []))[0] ?? "";
+/** How many calls wait, as the storage says. */
+const waitingCalls = (at: VirtualDesk): number =>
+  new SqliteCalls(at.hub.storage.sql).countCalls("any").all;
 const events = (socket: MemorySocket): string[] =>
   frames(socket).flatMap(({ op, t = "" }) => (op === 0 ? [t] : []));
 
@@ -55,10 +63,7 @@ describe("HUB-21 an extension and its clients", () => {
     const at = new VirtualDesk();
     const watcher = await at.connect("watcher");
     const other = await at.connect("alice");
-    const [{ id } = { id: "" }] = frames(other).flatMap(({ t, d }) =>
-      t === "READY" ? [{ id: d["id"] }] : [],
-    );
-    await at.hub.event((impl) => impl.command("desk.close", id));
+    await at.hub.event((impl) => impl.command("desk.close", idOf(other)));
     const { code } = OPCODE_DIALECT.farewell("forbidden");
     expect(other.closedWith).toBe(code);
     expect(frames(watcher).at(-1)).toMatchObject({ t: "desk.left", d: { sub: "alice", code } });
@@ -107,6 +112,72 @@ describe("HUB-21 an extension and its clients", () => {
     const over = await at.connect("alice", "x".repeat(SESSION_SCOPE_MAX_BYTES - 1));
     expect(over.closedWith).toBe(OPCODE_DIALECT.farewell("forbidden").code);
     expect(frames(over).some(({ op }) => op === 0)).toBe(false);
+  });
+});
+
+describe("HUB-22 an extension that answers later", () => {
+  /** `desk.wait` is answered by the next `desk.answer` with what `reply` makes of it. */
+  function waiting(reply: (data: unknown) => Reply): HubExtension {
+    const waiters: Waiting[] = [];
+    return deskWith({
+      onMessage(hub, { connectionId }, { name, data, ack }) {
+        if (name === "desk.wait" && ack !== null) waiters.push({ connectionId, ack });
+        if (name !== "desk.answer") return null;
+        for (const waiter of waiters.splice(0)) hub.sockets.reply(waiter, reply(data));
+        return { data: "done" };
+      },
+    });
+  }
+
+  it("answers the one who waits, in its turn's order, also after a sleep", async () => {
+    const at = new VirtualDesk([waiting((data) => ({ data }))]);
+    const [one, other] = [await at.connect("alice"), await at.connect("bob")];
+    const ack = await at.say(one, "desk.wait", null);
+    expect(answers(one)).toEqual({});
+    await at.sleep();
+    const done = await at.say(other, "desk.answer", "late");
+    expect([answers(one), answers(other)]).toEqual([{ [ack]: "late" }, { [done]: "done" }]);
+  });
+
+  it("may have another client answer", async () => {
+    const at = new VirtualDesk([
+      waiting((to) => ({ call: { to: String(to), name: "add", data: 1, timeoutMs: 60_000 } })),
+    ]);
+    const [one, other] = [await at.connect("alice"), await at.connect("bob")];
+    const ack = await at.say(one, "desk.wait", null);
+    await at.say(other, "desk.answer", idOf(other));
+    await at.answer(other, calls(other)[0] ?? "", 2);
+    expect(answers(one)).toEqual({ [ack]: 2 });
+  });
+
+  it("does nothing for a client that has left meanwhile: nobody is asked in vain", async () => {
+    for (const lost of [(at: VirtualDesk, one: MemorySocket) => at.hub.drop(one), null]) {
+      const at = new VirtualDesk([
+        waiting((to) => ({ call: { to: String(to), name: "add", data: 1, timeoutMs: 60_000 } })),
+      ]);
+      const one = await at.connect("alice");
+      await at.say(one, "desk.wait", null);
+      if (lost === null) at.hub.crash();
+      else lost(at, one);
+      const other = await at.connect("bob");
+      await at.say(other, "desk.answer", idOf(other));
+      expect(calls(other)).toEqual([]);
+    }
+  });
+
+  it("may change what a client gets of an answer to its call", async () => {
+    const callAnswered = (answer: unknown): unknown => ({ answer });
+    const at = new VirtualDesk([deskWith({ callAnswered })]);
+    const [target, caller] = [await at.worker("add"), await at.connect("a")];
+    const ack = await at.say(caller, "desk.call", { method: "add", params: null });
+    await at.answer(target, calls(target)[0] ?? "", 3);
+    const none = await at.say(caller, "desk.call", { method: "unknown", params: null });
+    const echo = await at.say(caller, "desk.echo", 4);
+    expect(answers(caller)).toEqual({
+      [ack]: { answer: 3 },
+      [none]: { failed: "no_target" },
+      [echo]: 4,
+    });
   });
 });
 
@@ -290,30 +361,45 @@ describe("HUB-22 calls between clients", () => {
     expect(await outcomes(each)).toEqual(room);
   });
 
-  it("of every kind end exactly once, whoever leaves, sleeps or answers twice", async () => {
+  it("of every kind end exactly once, whoever leaves, sleeps, crashes or answers twice", async () => {
     const step = fc.oneof(
       fc.record({ do: fc.constant("call" as const), from: fc.nat(3), to: fc.nat(3) }),
       fc.record({ do: fc.constant("answer" as const), by: fc.nat(3), which: fc.nat(20) }),
       fc.record({ do: fc.constant("leave" as const), who: fc.nat(3) }),
       fc.record({ do: fc.constant("sleep" as const) }),
+      fc.record({
+        do: fc.constant("crash" as const),
+        /** Whether it stores one more call, and dies before it has sent it. */
+        unsent: fc.boolean(),
+        from: fc.nat(3),
+        to: fc.nat(3),
+        /** It also dies soon after the wake, or it has time to forget who is lost. */
+        next: fc.constantFrom("go on", "again", "forget"),
+      }),
       fc.record({ do: fc.constant("pass" as const), ms: fc.constantFrom(1, 5_000, 20_000) }),
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60, size: "max" }), async (steps) => {
         const at = new VirtualDesk();
         const clients: MemorySocket[] = [];
-        for (let i = 0; i < 4; i += 1) clients.push(await at.worker(`m${i}`, `c${i}`));
+        const all = new Set<MemorySocket>();
+        const comes = async (i: number): Promise<void> => {
+          const client = await at.worker(`m${i}`, `c${i}`);
+          clients[i] = client;
+          all.add(client);
+        };
+        for (let i = 0; i < 4; i += 1) await comes(i);
         /** The acks that each connection waits for. */
         const waiting = new Map<MemorySocket, string[]>();
-        const all = new Set(clients);
+        const call = async (from: MemorySocket, method: string): Promise<void> => {
+          const ack = await at.say(from, "desk.call", { method, params: null });
+          waiting.set(from, [...(waiting.get(from) ?? []), ack]);
+        };
         for (const one of steps) {
           switch (one.do) {
             case "call": {
               const from = clients[one.from];
-              if (from === undefined) break;
-              const call = { method: `m${one.to}`, params: null };
-              const ack = await at.say(from, "desk.call", call);
-              waiting.set(from, [...(waiting.get(from) ?? []), ack]);
+              if (from !== undefined) await call(from, `m${one.to}`);
               break;
             }
             case "answer": {
@@ -327,13 +413,30 @@ describe("HUB-22 calls between clients", () => {
               const who = clients[one.who];
               if (who === undefined) break;
               at.hub.drop(who);
-              clients[one.who] = await at.worker(`m${one.who}`, `c${one.who}`);
-              all.add(clients[one.who] ?? who);
+              await comes(one.who);
               break;
             }
             case "sleep":
               await at.sleep();
               break;
+            case "crash": {
+              const from = clients[one.from];
+              if (one.unsent && from !== undefined) {
+                at.hub.isMute = true;
+                await call(from, `m${one.to}`);
+              }
+              at.hub.crash();
+              if (one.next === "again") {
+                await comes(0);
+                at.hub.crash();
+              }
+              for (let i = 0; i < 4; i += 1) await comes(i);
+              if (one.next !== "forget") break;
+              await at.time.pass(1_000);
+              // Nobody is left who made or was asked one of them.
+              expect(waitingCalls(at)).toBe(0);
+              break;
+            }
             case "pass":
               await at.time.pass(one.ms);
           }
@@ -345,6 +448,7 @@ describe("HUB-22 calls between clients", () => {
           expect(new Set(ofCalls).size).toBe(ofCalls.length);
           if (clients.includes(socket)) expect(ofCalls.toSorted()).toEqual(acks.toSorted());
         }
+        expect(waitingCalls(at)).toBe(0);
       }),
       { numRuns: 60 },
     );

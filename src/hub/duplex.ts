@@ -1,11 +1,12 @@
 import { log } from "../platform/log.ts";
+import { err, ok } from "../platform/result.ts";
 import { type CallFailure, Calls } from "./core/calls.ts";
 import type { DirectIntent } from "./core/dialect.ts";
-import type { ExtraGrants } from "./core/opening.ts";
+import type { Admit } from "./core/opening.ts";
 import type { OpenSession } from "./core/session.ts";
 import type { Direct } from "./core/direct.ts";
 import { clientOf, type ExtensionTurns } from "./extension-turns.ts";
-import type { Client, HubExtension, SocketExtension } from "./extension.ts";
+import type { Client, HubExtension, Reply, SocketExtension, Waiting } from "./extension.ts";
 import type { StreamHost } from "./host.ts";
 import type { RuntimeSocket } from "./runtime.ts";
 import { SqliteCalls } from "./sqlite-calls.ts";
@@ -73,7 +74,8 @@ export class Duplex {
       canBeAsked: (connection) => this.#direct.canBeAsked(connection),
       ask: ({ id, target }, name, data) =>
         defer(() => this.#direct.ask(target, (frames) => frames.call(id, name, data))),
-      answer: ({ caller, ack }, data) => answer(caller, ack, data),
+      answer: ({ caller, ack, extension }, data) =>
+        answer(caller, ack, this.#answeredFor(extension, data)),
       fail: ({ caller, ack, extension }, why) =>
         answer(caller, ack, this.#failureOf(extension, why)),
       runBy: (at) => {
@@ -86,19 +88,21 @@ export class Duplex {
     });
   }
 
-  /** The grants that extensions give a client that connects. */
-  grantsOf(client: Pick<OpenSession, "id" | "sub" | "scope">): ExtraGrants {
+  /** Asks the extensions whether a client may connect, and with which grants. */
+  readonly admit: Admit = (record) => {
     const lookups = this.#ears.filter(([, { grantsOf }]) => grantsOf !== undefined);
-    if (lookups.length === 0) return undefined;
-    return this.#turns.run(() =>
-      Object.fromEntries(
-        lookups.map(([extension, { grantsOf }]) => [
-          extension.name,
-          [...(grantsOf?.(this.#turns.of(extension), clientOf(client)) ?? [])],
-        ]),
-      ),
-    );
-  }
+    if (lookups.length === 0) return ok(undefined);
+    const client = clientOf(record);
+    return this.#turns.run(() => {
+      const extra: Record<string, string[]> = {};
+      for (const [extension, { grantsOf }] of lookups) {
+        const grants = grantsOf?.(this.#turns.of(extension), client) ?? [];
+        if ("code" in grants) return err(grants);
+        extra[extension.name] = [...grants];
+      }
+      return ok(extra);
+    });
+  };
 
   /** A session has begun. */
   opened(record: OpenSession): void {
@@ -121,21 +125,28 @@ export class Duplex {
       this.#turns.run(() => this.#calls.answered(connectionId, intent.call, intent.data));
       return true;
     }
-    const { name, data, ack } = intent;
+    const { name, data, ack = null } = intent;
     const found = this.#ears.find(([, ears]) => ears.takes(name));
     if (found === undefined) return false;
     const [extension, ears] = found;
     this.#turns.run(() => {
-      const reply = ears.onMessage(this.#turns.of(extension), client, { name, data });
-      if (reply === null || ack === undefined) return;
-      if ("data" in reply) this.#defer(() => this.#answer(connectionId, ack, reply.data));
-      else {
-        const { to: target, timeoutMs, ...call } = reply.call;
-        const waiting = { caller: connectionId, ack, target, extension: extension.name };
-        this.#calls.place(waiting, call.name, call.data, timeoutMs);
-      }
+      const message = { name, data, ack };
+      const reply = ears.onMessage(this.#turns.of(extension), client, message);
+      if (reply !== null && ack !== null) this.reply(extension.name, { connectionId, ack }, reply);
     });
     return true;
+  }
+
+  /** Answers a message, or has another client do so, unless its sender has left. Inside a turn. */
+  reply(extension: string, { connectionId, ack }: Waiting, reply: Reply): void {
+    // Nobody would get the answer of a client that is asked in vain.
+    if (this.#direct.selected({ connection: connectionId }).length === 0) return;
+    if ("data" in reply) {
+      this.#defer(() => this.#answer(connectionId, ack, reply.data));
+      return;
+    }
+    const { to: target, timeoutMs, name, data } = reply.call;
+    this.#calls.place({ caller: connectionId, ack, target, extension }, name, data, timeoutMs);
   }
 
   /** A session was closed. The extensions hear of it when the present event ends. */
@@ -188,8 +199,16 @@ export class Duplex {
     this.#direct.owe(connection, (frames) => frames.answer(ack, data));
   }
 
+  #answeredFor(name: string, answer: unknown): unknown {
+    const { callAnswered } = this.#earsOf(name) ?? {};
+    return callAnswered === undefined ? answer : callAnswered(answer);
+  }
+
   #failureOf(name: string, why: CallFailure): unknown {
-    const ears = this.#ears.find(([extension]) => extension.name === name);
-    return ears?.[1].callFailed(why);
+    return this.#earsOf(name)?.callFailed(why);
+  }
+
+  #earsOf(name: string): SocketExtension | undefined {
+    return this.#ears.find(([extension]) => extension.name === name)?.[1];
   }
 }

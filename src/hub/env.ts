@@ -8,6 +8,7 @@ import type {
   RevocationResult,
   RevocationTarget,
 } from "../protocol/hub-report.ts";
+import { HUB_NAME_MAX_LENGTH } from "../protocol/limits.ts";
 import type { PublisherPosition, Revocation } from "./core/journal.ts";
 import type { Placement } from "./core/placement.ts";
 import type {
@@ -118,7 +119,16 @@ export interface HubRelayRpc extends Rpc.DurableObjectBranded {
   explain(connectionId: string, seq: number): Explanation;
 }
 
-/** Name of a relay as a Durable Object. Names of hubs have no colon. */
+/**
+ * Whether a hub may have this name. One with a colon could be that of a relay, and the runtime would tell the object
+ * another one, or none, if it is too long or no well-formed text.
+ */
+export function isHubName(name: string): boolean {
+  const isInBounds = name !== "" && name.length <= HUB_NAME_MAX_LENGTH;
+  return isInBounds && !name.includes(":") && name.isWellFormed();
+}
+
+/** Name of a relay as a Durable Object. */
 export function relayName(hub: string, index: number): string {
   return `${hub}:${index}`;
 }

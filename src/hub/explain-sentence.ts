@@ -13,6 +13,8 @@ export function sentenceFor(explanation: Explanation): string {
       return `${what} waits: the client reads too slowly, and has ${behind(explanation)}. It is sent when the client acknowledges more. A client that does not for too long is closed with 1013, and resumes.`;
     case "not_in_audience":
       return `${what} is for ${list(event?.audience ?? [])}, and this connection holds ${list(connection?.grants ?? [])}: it may not see it.`;
+    case "caused_it":
+      return `${what} was caused by this connection itself, and its area sends it to the others only.`;
     case "not_subscribed":
       return `${what} is about ${event?.topic ?? "another topic"}, and this connection has subscribed only to ${list(connection?.topics ?? [])}. The client can send another subscribe frame.`;
     case "before_connection":

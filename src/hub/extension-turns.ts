@@ -9,8 +9,10 @@ import type {
   HubExtension,
   HubTurn,
   Kept,
+  Reply,
   Sockets,
   Taken,
+  Waiting,
 } from "./extension.ts";
 import type { StreamHost } from "./host.ts";
 import type { Publication, Published } from "./publisher.ts";
@@ -23,6 +25,8 @@ type TurnPorts = {
   readonly host: StreamHost;
   readonly sequencer: Sequencer;
   readonly extensions: () => readonly HubExtension[];
+  /** Answers a message for an extension, by its name. */
+  readonly reply: (extension: string, to: Waiting, reply: Reply) => void;
   /** The state may change now, or has changed. */
   readonly onTurn: () => void;
 };
@@ -159,6 +163,10 @@ class ExtensionTurn implements HubTurn {
     this.#ports.host.store.writeTask(`${this.#extension.name}/${key}`, null);
   }
 
+  scheduledAt(key: string): number | null {
+    return this.#ports.host.store.readTask(`${this.#extension.name}/${key}`);
+  }
+
   tell(said: unknown): Taken {
     for (const other of this.#ports.extensions()) {
       if (other === this.#extension || other.hear === undefined) continue;
@@ -170,13 +178,14 @@ class ExtensionTurn implements HubTurn {
   }
 
   get sockets(): Sockets {
-    const { host, sequencer } = this.#ports;
+    const { host, sequencer, reply } = this.#ports;
     const { direct } = host.server;
     const { name } = this.#extension;
     return {
       of: (to) => direct.selected(to).map(({ record }) => clientOf(record)),
       send: (to, what, data) =>
         sequencer.defer(() => direct.tell(to, (frames) => frames.message(what, data))),
+      reply: (to, what) => reply(name, to, what),
       regrant: (to, grants) => sequencer.defer((upTo) => direct.regrant(to, name, grants, upTo)),
       close: (to, why) => sequencer.defer(() => direct.end(to, why)),
     };

@@ -1,5 +1,6 @@
 import type { CloseName } from "../protocol/close-codes.ts";
 import type { CallFailure } from "./core/calls.ts";
+import type { TurnedAway } from "./core/dialect.ts";
 import type { Selector } from "./core/session-index.ts";
 import type { HubEnv } from "./env.ts";
 import type { Audience, IncomingEvent, Publication, Published } from "./publisher.ts";
@@ -77,6 +78,8 @@ export interface HubTurn {
   schedule(key: string, at: number): void;
   /** Removes a scheduled task. */
   cancel(key: string): void;
+  /** When `task(key)` is called, milliseconds. A task that runs is still there; null: there is none. */
+  scheduledAt(key: string): number | null;
   /** Calls `hear` of every other extension of this hub, in order, until one cannot take it. */
   tell(said: unknown): Taken;
   /** What extensions keep in memory beside their tables. */
@@ -97,29 +100,41 @@ export type Client = {
 export type SocketExtension = {
   /** Whether messages of this name are for it. */
   readonly takes: (name: string) => boolean;
-  /** Grants of a client that connects, beside those of its token. {@link Sockets.regrant} changes them later. */
-  readonly grantsOf?: (hub: HubTurn, client: Client) => readonly string[];
+  /**
+   * Grants of a client that connects, beside those of its token, or why it may not connect.
+   * {@link Sockets.regrant} changes them later.
+   */
+  readonly grantsOf?: (hub: HubTurn, client: Client) => readonly string[] | TurnedAway;
   /** A client has connected, and has its first frames. */
   readonly onOpen?: (hub: HubTurn, client: Client) => void;
-  readonly onMessage: (
-    hub: HubTurn,
-    client: Client,
-    message: { readonly name: string; readonly data: unknown },
-  ) => Reply | null;
+  readonly onMessage: (hub: HubTurn, client: Client, message: Message) => Reply | null;
   /** A client has left, or was closed. After a crash of the hub with 1006, when the hub has woken. */
   readonly onClose?: (hub: HubTurn, client: Client, code: number) => void;
+  /** What a client gets of the answer to its call. Absent: the answer. */
+  readonly callAnswered?: (answer: unknown) => unknown;
   /** What a client is answered whose call has no answer. */
   readonly callFailed: (why: CallFailure) => unknown;
 };
 
+/** What a client has said. */
+export type Message = {
+  readonly name: string;
+  readonly data: unknown;
+  /** The name under which it waits for an answer; null: it does not wait. */
+  readonly ack: string | null;
+};
+
+/** Who waits for the answer to a {@link Message}. */
+export type Waiting = { readonly connectionId: string; readonly ack: string };
+
 /** The answer to a message. It is dropped if the client does not wait for one. */
-type Reply =
+export type Reply =
   | { readonly data: unknown }
   /** Another client answers. @see CallFailure for what happens when it does not */
   | { readonly call: ForwardedCall };
 
 /** A message that another client is to answer. */
-type ForwardedCall = {
+export type ForwardedCall = {
   /** Id of the connection that is to answer. */
   readonly to: string;
   readonly name: string;
@@ -136,9 +151,11 @@ export interface Sockets {
   of(to: Selector): Client[];
   /** Sends a message outside of the sequence. A client that lags does not get it. */
   send(to: Selector, name: string, data: unknown): void;
+  /** Answers a message for which `onMessage` had no reply yet. It is dropped if the client has left. */
+  reply(to: Waiting, reply: Reply): void;
   /** Replaces the grants that clients have beside those of their tokens, from the next event on (HUB-8). */
   regrant(to: Selector, grants: readonly string[]): void;
-  close(to: Selector, why: CloseName): void;
+  close(to: Selector, why: CloseName | TurnedAway): void;
 }
 
 /** What an extension can do outside a turn: async work, and turns of its own. */

@@ -48,6 +48,7 @@ describe("the golden frames", () => {
         timer: new VirtualTimers(time).timer,
         newId: () => "engine-1",
         leave: () => {},
+        closing: () => {},
         keepAlive: () => {},
         enter: asked,
       });

@@ -22,6 +22,7 @@ function entry(seq: number, event: string, payload: object, trace: string | null
     ts: TS + seq,
     at: TS,
     audience: null,
+    except: null,
     topic: null,
     trace,
   };

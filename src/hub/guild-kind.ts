@@ -1,18 +1,23 @@
 import { guildFor, type Principal } from "../platform/auth/principal.ts";
 import type { TokenFailure } from "../platform/auth/verify-token.ts";
+import { CONNECTIONS } from "../platform/http/limit-user.ts";
 import { err, ok, type Result } from "../platform/result.ts";
+import { PING_FRAME, PONG_FRAME } from "../protocol/frames.ts";
 import {
+  BAD_FRAMES_MAX,
   CLIENT_FRAMES_PER_WINDOW,
   CLIENT_FRAME_MAX_BYTES,
   CLIENT_FRAME_WINDOW_MS,
   CREDIT_WINDOW_BYTES,
   CREDIT_WINDOW_EVENTS,
+  EVENT_PAYLOAD_MAX_BYTES,
   JOURNAL_MAX_AGE_MS,
   JOURNAL_MAX_BYTES,
   JOURNAL_MAX_EVENTS,
   SOCKETS_PER_OBJECT,
   SOCKETS_PER_USER,
   UNACKNOWLEDGED_BYTES_MAX,
+  UNAUTHENTICATED_FRAMES_MAX,
 } from "../protocol/limits.ts";
 import type { StreamKind } from "./core/stream-kind.ts";
 import { GUILD_DIALECT } from "./dialects/guild.ts";
@@ -32,10 +37,14 @@ export const GUILD_STREAM: StreamKind = {
     frameBytes: CLIENT_FRAME_MAX_BYTES,
     framesPerWindow: CLIENT_FRAMES_PER_WINDOW,
     windowMs: CLIENT_FRAME_WINDOW_MS,
+    framesBeforeAuth: UNAUTHENTICATED_FRAMES_MAX,
+    badFrames: BAD_FRAMES_MAX,
     windowBytes: CREDIT_WINDOW_BYTES,
     windowEvents: CREDIT_WINDOW_EVENTS,
     unacknowledgedBytes: UNACKNOWLEDGED_BYTES_MAX,
+    payloadBytes: EVENT_PAYLOAD_MAX_BYTES,
   },
+  ping: { request: PING_FRAME, answer: PONG_FRAME },
   journal: {
     maxAgeMs: JOURNAL_MAX_AGE_MS,
     maxEvents: JOURNAL_MAX_EVENTS,
@@ -68,6 +77,7 @@ export function guildKind(
       return err(principal.error.reason === "keys_unavailable" ? "overloaded" : "unauthorized");
     },
     parameter: "guildId",
+    connects: CONNECTIONS,
     isAlwaysServed: (env, guildId) => guildId === guildConfigOf(env).primaryGuildId,
   };
 }

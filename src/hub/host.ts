@@ -1,7 +1,10 @@
 import { type Clock, within } from "../platform/clock.ts";
 import type { IdGenerator } from "../platform/ids.ts";
 import { log } from "../platform/log.ts";
-import { PING_FRAME, PONG_FRAME, type Presence } from "../protocol/frames.ts";
+import { ok } from "../platform/result.ts";
+import { CLOSE_CODES } from "../protocol/close-codes.ts";
+import type { Presence } from "../protocol/frames.ts";
+import { OTHER_CODE } from "../protocol/hub-report.ts";
 import { Admission, type AdmissionPorts } from "./admission.ts";
 import { DEADLINES_TASK } from "./core/deadlines.ts";
 import type { After } from "./core/batch-window.ts";
@@ -9,9 +12,9 @@ import { LAGGING_TASK } from "./core/flow.ts";
 import type { Said } from "./core/frame-intake.ts";
 import type { LiveSession } from "./core/live-session.ts";
 import { RELAY_CALL_DEADLINE_MS } from "./core/relay-calls.ts";
-import type { OpenSession } from "./core/session.ts";
-import type { ExtraGrants } from "./core/opening.ts";
+import type { Admit } from "./core/opening.ts";
 import { StreamServer } from "./core/stream-server.ts";
+import { LOST, NO_STATUS } from "./edge/edge-socket.ts";
 import type { HubEnv } from "./env.ts";
 import type { HubKind } from "./kind.ts";
 import { hubMeter, type HubMeter } from "./hub-meter.ts";
@@ -40,6 +43,13 @@ const OWN_TASKS: ReadonlySet<string> = new Set([
   METER_TASK,
 ]);
 
+/** Codes of closes by clients that are counted: ours, and those that only a runtime makes. */
+const COUNTED_CODES: ReadonlySet<number> = new Set([
+  ...Object.values(CLOSE_CODES).map(({ code }) => code),
+  NO_STATUS,
+  LOST,
+]);
+
 /** What differs between a hub and a relay. */
 export type StreamHostPorts = AdmissionPorts & {
   readonly presence: () => Presence;
@@ -52,8 +62,8 @@ export type StreamHostPorts = AdmissionPorts & {
   readonly onGone?: (session: LiveSession, code: number) => void;
   /** A client says something to an extension. @returns whether anybody takes it */
   readonly onSaid?: (said: Said) => boolean;
-  /** Grants of a client that connects, beside those of its token. */
-  readonly extraGrantsOf?: (client: Pick<OpenSession, "id" | "sub" | "scope">) => ExtraGrants;
+  /** Whether the extensions let a client connect. Absent: there is none that hears clients. */
+  readonly admit?: Admit;
   /** An event ends. */
   readonly settle?: () => void;
   /** A task that is not the stream's own is due. */
@@ -106,11 +116,11 @@ export class StreamHost {
       presence: ports.presence,
       plannedSockets: ports.plannedSockets,
       onPresenceChange: ports.onPresenceChange,
-      onEnd: (code) => this.#countClose(code),
+      onEnd: (code) => this.#countClose(String(code)),
       onLag: () => this.meter.count("lagging"),
       onOpened: (session) => ports.onOpened?.(session),
       onGone: (session, code) => ports.onGone?.(session, code),
-      extraGrantsOf: (client) => ports.extraGrantsOf?.(client),
+      admit: (client) => ports.admit?.(client) ?? ok(undefined),
       onOpen: (decision) => {
         if (decision.kind === "resume") this.meter.count("resumed");
         else this.meter.count("reset", 1, decision.reason);
@@ -129,11 +139,11 @@ export class StreamHost {
       writeCounts: () => this.writeCounts(),
       arm: () => this.arm(),
     });
-    store.count("wakes", 1);
+    if (kind.countsWakes !== false) store.count("wakes", 1);
     if (store.readFact(COUNTED_SINCE_FACT) === null) {
       store.writeFact(COUNTED_SINCE_FACT, String(runtime.clock()));
     }
-    runtime.setAutoResponse(PING_FRAME, PONG_FRAME);
+    runtime.setAutoResponse(kind.ping.request, kind.ping.answer);
   }
 
   /** Takes a WebSocket that the Worker hands over, or refuses with a status. */
@@ -170,7 +180,7 @@ export class StreamHost {
   closed(socket: RuntimeSocket, code: number): void {
     try {
       this.sockets.reciprocateClose(socket);
-      if (this.server.closed(socket, code)) this.#countClose(code);
+      if (this.server.closed(socket, code)) this.#countClose(closeName(code));
       this.arm();
     } catch (error) {
       this.#logFailure("hub.close_failed", error);
@@ -244,8 +254,9 @@ export class StreamHost {
     );
   }
 
-  #countClose(code: number): void {
-    this.meter.count("closed", 1, String(code));
+  /** @param code one of ours or of an extension, or {@link OTHER_CODE} */
+  #countClose(code: string): void {
+    this.meter.count("closed", 1, code);
     const name = `close:${code}`;
     this.#closes.set(name, (this.#closes.get(name) ?? 0) + 1);
     const now = this.clock();
@@ -299,4 +310,9 @@ export class StreamHost {
     });
     this.#runtime.waitUntil(done);
   }
+}
+
+/** Clients choose from thousands of codes. Each one that is counted is a row, and a label of the metrics. */
+function closeName(code: number): string {
+  return COUNTED_CODES.has(code) ? String(code) : OTHER_CODE;
 }

@@ -1,4 +1,5 @@
 import type { HubStore } from "./core/journal.ts";
+import { isHubName } from "./env.ts";
 import type { HubRuntime } from "./runtime.ts";
 
 /** Fact: the name of the hub. It is called so because every hub was once a guild's. */
@@ -12,7 +13,7 @@ export class HubFacts {
   readonly #store: HubStore;
   #isKnownAsServed = false;
 
-  /** @throws when the object was not addressed by a name, and never was */
+  /** @throws when the object is addressed by no name, or by one that no hub may have, and never was by another */
   constructor(store: HubStore, runtime: Pick<HubRuntime, "name">) {
     this.#store = store;
     this.name = this.#knowName(runtime.name);
@@ -35,9 +36,8 @@ export class HubFacts {
   #knowName(name: string | undefined): string {
     const known = this.#store.readFact(NAME_FACT);
     if (known !== null) return known;
-    // The runtime tells no name that is longer than it allows.
     if (name === undefined) throw new Error("a hub must be addressed by its name");
-    if (name.includes(":")) throw new Error("a hub's name has no colon: names of relays have one");
+    if (!isHubName(name)) throw new Error("no hub may have this name");
     this.#store.writeFact(NAME_FACT, name);
     return name;
   }

@@ -1,10 +1,18 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { SIGNAL_MAX_BYTES, UNACKNOWLEDGED_BYTES_MAX } from "../protocol/limits.ts";
-import { MemoryObject } from "../testing/memory-platform.ts";
-import { GUILD, KIND, VirtualGuild } from "../testing/virtual-guild.ts";
+import { HubReport } from "../protocol/hub-report.ts";
+import {
+  CLOSING_SOCKETS_FACTOR,
+  HUB_NAME_MAX_LENGTH,
+  SIGNAL_MAX_BYTES,
+  SOCKETS_PER_USER,
+  UNACKNOWLEDGED_BYTES_MAX,
+} from "../protocol/limits.ts";
+import { MemoryObject, type MemorySocket } from "../testing/memory-platform.ts";
+import { COME_BACK_LATER, GUILD, KIND, VirtualGuild } from "../testing/virtual-guild.ts";
 import { relayName } from "./env.ts";
 import type { BeforeEnd, HubContext, Kept, HubExtension, HubTurn } from "./extension.ts";
 import { HubObject, type HubParts } from "./hub-object.ts";
+import type { HubKind } from "./kind.ts";
 
 const HOUR_MS = 60 * 60_000;
 const SCHEDULE = "plans.schedule";
@@ -30,9 +38,9 @@ beforeEach(() => {
 });
 
 /** A hub whose areas the test chooses at each wake. */
-function setUp(name = GUILD) {
+function setUp(name = GUILD, extensions: readonly HubExtension[] = [plans], kind: HubKind = KIND) {
   const { time, env } = new VirtualGuild();
-  const running: HubParts = { extensions: [plans], events: new Set(["test.happened"]) };
+  const running: HubParts = { extensions, events: new Set(["test.happened"]) };
   let parts: HubParts | { readonly refused: Error } = running;
   const noOne = (): never => {
     throw new Error("this hub calls no other object");
@@ -41,7 +49,7 @@ function setUp(name = GUILD) {
     name,
     time,
     reachFrom: () => ({ hub: noOne, relay: noOne, newId: noOne }),
-    make: (runtime) => new HubObject(runtime, env, KIND, parts),
+    make: (runtime) => new HubObject(runtime, env, kind, parts),
   });
   return {
     hub,
@@ -55,8 +63,29 @@ function setUp(name = GUILD) {
 }
 
 describe("the name of a hub", () => {
-  it("has no colon, or it could be that of a relay", () => {
-    expect(() => setUp(relayName(GUILD, 0))).toThrow("no colon");
+  it("has no colon, or it could be that of a relay, and is not too long", () => {
+    const longest = "n".repeat(HUB_NAME_MAX_LENGTH);
+    for (const name of [relayName(GUILD, 0), `${longest}n`, "", "half of \ud83d"]) {
+      expect(() => setUp(name)).toThrow("no hub may have this name");
+    }
+    expect(setUp(longest).hub.impl.status().seq).toBe(0);
+  });
+});
+
+describe("HUB-21 a kind with relays", () => {
+  const deaf = { takes: () => false, onMessage: () => null, callFailed: () => null };
+
+  it("has no extension that hears clients: it would not hear those at relays", () => {
+    expect(() => setUp(GUILD, [plans, { ...plans, name: "ears", sockets: deaf }])).toThrow(
+      'the extension "ears" hears clients',
+    );
+  });
+
+  it("has other extensions, and a kind without relays has both", () => {
+    expect(setUp(GUILD, [plans]).hub.impl.status().seq).toBe(0);
+    const { relays: _, ...alone } = KIND;
+    const { hub } = setUp(GUILD, [plans, { ...plans, name: "ears", sockets: deaf }], alone);
+    expect(hub.impl.status().seq).toBe(0);
   });
 });
 
@@ -77,6 +106,71 @@ describe("closes", () => {
     await guild.time.pass(2_000);
     await guild.evict();
     expect((await guild.hub.impl.inspect()).closes).toEqual({ "4401": 5 });
+  });
+
+  it("of clients with codes that are not ours are counted together", async () => {
+    const guild = new VirtualGuild();
+    for (const code of [3000, 4000, 4777, 4999, 1000, 1006, 1005]) {
+      const socket = await guild.join(guild.hub);
+      if (typeof socket === "object") guild.hub.drop(socket, code);
+    }
+    await guild.time.pass(2_000);
+    await guild.evict();
+    const { closes } = await guild.hub.impl.inspect();
+    expect(closes).toEqual({ "1000": 1, "1005": 1, "1006": 1, other: 4 });
+    expect(HubReport.shape.closes.parse(closes)).toEqual(closes);
+    const labels = [...guild.counts.keys()].filter((name) => name.startsWith("closed"));
+    expect(labels.toSorted()).toEqual([
+      "closed 1000",
+      "closed 1005",
+      "closed 1006",
+      "closed other",
+    ]);
+  });
+});
+
+describe("HUB-10 sockets that we have closed and that are not gone", () => {
+  const MOST = CLOSING_SOCKETS_FACTOR * SOCKETS_PER_USER;
+
+  /** A user opens so many sockets and answers no close. @returns those that were opened */
+  async function pileUp(guild: VirtualGuild, count: number): Promise<MemorySocket[]> {
+    const sockets: MemorySocket[] = [];
+    for (let i = 0; i < count; i += 1) {
+      const socket = await guild.join(guild.hub, { sub: "mallory" });
+      if (typeof socket === "number") continue;
+      socket.ignoresClose = true;
+      sockets.push(socket);
+    }
+    return sockets;
+  }
+
+  it("refuse their user another one, and nobody else", async () => {
+    const guild = new VirtualGuild();
+    const sockets = await pileUp(guild, SOCKETS_PER_USER + MOST + 5);
+    expect(sockets).toHaveLength(SOCKETS_PER_USER + MOST + 1);
+    expect(sockets.filter(({ closed }) => closed !== null)).toHaveLength(MOST + 1);
+    expect(await guild.join(guild.hub, { sub: "mallory" })).toBe(COME_BACK_LATER);
+    expect(typeof (await guild.join(guild.hub, { sub: "alice" }))).toBe("object");
+    // One is gone: there is room for one.
+    const [oldest] = sockets;
+    if (oldest !== undefined) guild.hub.drop(oldest);
+    expect(await pileUp(guild, 2)).toHaveLength(1);
+  });
+
+  it("count only once, and only while they are there", async () => {
+    const guild = new VirtualGuild();
+    for (let i = 0; i < 3; i += 1) {
+      const sockets = await pileUp(guild, SOCKETS_PER_USER + MOST);
+      expect(sockets).toHaveLength(SOCKETS_PER_USER + MOST);
+      for (const socket of sockets) guild.hub.drop(socket);
+    }
+  });
+
+  it("are not known after a wake", async () => {
+    const guild = new VirtualGuild();
+    await pileUp(guild, SOCKETS_PER_USER + MOST + 1);
+    await guild.evict();
+    expect(await pileUp(guild, MOST + 2)).toHaveLength(MOST + 1);
   });
 });
 

@@ -1,4 +1,5 @@
 import { log } from "../platform/log.ts";
+import { ok } from "../platform/result.ts";
 import { asRequest, type RequestIds } from "../platform/request-ids.ts";
 import type { Presence } from "../protocol/frames.ts";
 import type {
@@ -68,7 +69,10 @@ export class HubObject {
   /** null: no extension hears sockets. */
   readonly #duplex: Duplex | null;
 
-  /** @param parts `refused`: the configuration of areas is invalid, so everything that needs an area fails */
+  /**
+   * @param parts `refused`: the configuration of areas is invalid, so everything that needs an area fails
+   * @throws when an extension hears clients, and the kind has relays, whose clients it would not hear
+   */
   constructor(
     runtime: HubRuntime,
     env: HubEnv,
@@ -81,6 +85,7 @@ export class HubObject {
     this.#store = new SqliteStore(runtime.storage);
     // Extensions with outside events first: the tables of other extensions build on theirs.
     const extensions = "refused" in parts ? [] : parts.extensions;
+    if (kind.relays !== undefined) refuseEars(extensions);
     const byFloor = extensions.toSorted((a, b) => Number(!a.outside) - Number(!b.outside));
     // One transaction: data of an older version must be taken over completely, and once.
     runtime.storage.transactionSync(() => {
@@ -102,7 +107,7 @@ export class HubObject {
       onOpened: ({ record }) => this.#duplex?.opened(record),
       onGone: ({ record }, code) => this.#duplex?.closed(record, code),
       onSaid: ({ from, intent }) => this.#duplex?.said(from, intent) === true,
-      extraGrantsOf: (client) => this.#duplex?.grantsOf(client),
+      admit: (client) => this.#duplex?.admit(client) ?? ok(undefined),
       settle: () => this.#duplex?.settle(),
       runTask: (key) => this.#runTask(key),
     });
@@ -119,6 +124,7 @@ export class HubObject {
     this.#sequencer = new Sequencer({
       store: this.#store,
       bounds: kind.journal,
+      payloadBytes: kind.limits.payloadBytes,
       clock: runtime.clock,
       newId: this.host.newId,
       isKnownEvent: (event) => this.#areas.events.has(event),
@@ -132,6 +138,7 @@ export class HubObject {
       host: this.host,
       sequencer: this.#sequencer,
       extensions: () => this.#areas.extensions,
+      reply: (extension, to, reply) => this.#duplex?.reply(extension, to, reply),
       onTurn: () => this.#snapshots.forget(),
     });
     this.#snapshots = new Snapshots({
@@ -307,9 +314,10 @@ export class HubObject {
   }
 
   #send(entries: readonly Entry[]): void {
-    this.host.meter.count("published", entries.length);
     this.host.server.broadcast(entries);
     this.relays.tell(entries);
+    // The first count schedules a write, which may fail: what is stored has to be sent nevertheless.
+    this.host.meter.count("published", entries.length);
   }
 
   async #runTask(key: string): Promise<void> {
@@ -347,5 +355,16 @@ export class HubObject {
   #missWholeState(): void {
     const position = this.#store.readPosition();
     if (position !== null) this.#store.writePosition({ ...position, seq: 0 });
+  }
+}
+
+/** Without this, what clients at relays say would be refused, and only when there are many clients. */
+function refuseEars(extensions: readonly HubExtension[]): void {
+  for (const { name, sockets } of extensions) {
+    if (sockets !== undefined) {
+      throw new Error(
+        `the extension "${name}" hears clients, so its kind of hub must have no relays`,
+      );
+    }
   }
 }

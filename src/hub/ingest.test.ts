@@ -67,12 +67,24 @@ class Hub {
         publish,
         schedule: (key, at) => store.writeTask(`${extension.name}/${key}`, at),
         cancel: (key) => store.writeTask(`${extension.name}/${key}`, null),
+        scheduledAt: (key) => store.readTask(`${extension.name}/${key}`),
         tell: () => "done",
       }),
       publish: ({ event, payload, audience, topic, id = "new" }) => {
         const seq = store.extent().head + 1;
         const text = JSON.stringify(payload);
-        store.append({ seq, id, event, payload: text, ts: 1, at: 1, audience, topic, trace: null });
+        store.append({
+          seq,
+          id,
+          event,
+          payload: text,
+          ts: 1,
+          at: 1,
+          audience,
+          except: null,
+          topic,
+          trace: null,
+        });
         return { kind: "published", seq };
       },
       remember: (key, expiresAt, now) => store.remember(key, expiresAt, now),

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { PLACEMENT_TTL_MS } from "../protocol/limits.ts";
+import { HUB_NAME_MAX_LENGTH, PLACEMENT_TTL_MS } from "../protocol/limits.ts";
 import type { HubEnv } from "./env.ts";
 import { KIND } from "../testing/virtual-guild.ts";
 import { askPlacementAgain, forgetPlacement, placeOf } from "./placement-cache.ts";
@@ -33,6 +33,14 @@ describe("placement of clients", () => {
     expect(await other).toEqual({ relay: 3 });
     expect(await placeOf(KIND, env, GUILD, "bob")).toEqual({ relay: 3 });
     expect(asked).toHaveLength(2);
+  });
+
+  it("asks no hub whose name no hub may have", async () => {
+    const { asked, env } = slowHub();
+    for (const name of ["", `${GUILD}:0`, "n".repeat(HUB_NAME_MAX_LENGTH + 1)]) {
+      expect(await placeOf(KIND, env, name, "alice")).toEqual({});
+    }
+    expect(asked).toEqual([]);
   });
 
   it("asks once for a newer placement, and again when that client hung up", async () => {

@@ -2,7 +2,7 @@ import { systemClock } from "../platform/clock.ts";
 import { fnv1a } from "../protocol/bytes.ts";
 import { log } from "../platform/log.ts";
 import { PLACEMENT_TTL_MS } from "../protocol/limits.ts";
-import type { HubEnv } from "./env.ts";
+import { type HubEnv, isHubName } from "./env.ts";
 import type { HubKind } from "./kind.ts";
 
 /** The placements of how many hubs one isolate keeps. */
@@ -35,7 +35,8 @@ export async function placeOf(
   hub: string,
   sub: string,
 ): Promise<{ readonly relay?: number }> {
-  if (kind.relays === undefined) return {};
+  // No hub has such a name, so there is none to ask. The handover says so.
+  if (kind.relays === undefined || !isHubName(hub)) return {};
   const { relays } = await placementOf(kind, env, hub);
   const relay = highestScore(relays, sub);
   return relay === undefined ? {} : { relay };

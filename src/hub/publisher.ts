@@ -12,6 +12,8 @@ export type Publication = {
   readonly event: string;
   readonly payload: Record<string, unknown>;
   readonly audience: Audience;
+  /** Id of the connection that does not get it, because it is the one that caused it; absent: none. */
+  readonly except?: string;
   /** What `subscribe` filters by, such as the place that an event is about; null: it is not filtered. */
   readonly topic: string | null;
   /** A second publication with the same key within 24 h is a duplicate, and is not sent. */

@@ -10,16 +10,19 @@ import type { HubRuntime } from "./runtime.ts";
 
 type EntryRow = Omit<Entry, "audience"> & { readonly audience: string | null };
 
-const COLUMNS = "seq, id, event, payload, ts, at, audience, topic, trace";
-/** Parameters of a row, and the most that a statement may have. */
-const ROW_LENGTH = 10;
-const PARAMETERS_MAX = 100;
-const ROW = "(?,?,?,?,?,?,?,?,?,?)";
+const COLUMNS =
+  'seq, id, event, payload, ts, at, audience, topic, trace, except_connection AS "except"';
+const INSERTED =
+  "seq, id, event, payload, ts, at, audience, topic, trace, except_connection, total";
+/** Parameters of a row, and how many rows a statement may have with its 100 parameters. */
+const ROW_LENGTH = 11;
+const ROWS_MAX = 9;
+const ROW = "(?,?,?,?,?,?,?,?,?,?,?)";
 /** Statements that insert 1, 2, … rows, made once: SQLite finds a compiled one by its text. */
 const INSERTS = Array.from(
-  { length: PARAMETERS_MAX / ROW_LENGTH },
+  { length: ROWS_MAX },
   (_, at) =>
-    `INSERT INTO journal (${COLUMNS}, total) VALUES ${Array(at + 1)
+    `INSERT INTO journal (${INSERTED}) VALUES ${Array(at + 1)
       .fill(ROW)
       .join()}`,
 );
@@ -73,6 +76,8 @@ export class SqliteJournal {
       entry.audience === null ? null : JSON.stringify(entry.audience),
       entry.topic,
       entry.trace,
+      // Entries of a hub of the version before have none.
+      entry.except ?? null,
       total,
     );
     if (this.#depth === 0) this.#write();
@@ -194,11 +199,14 @@ export class SqliteJournal {
         ts INTEGER NOT NULL, at INTEGER NOT NULL, audience TEXT, topic TEXT, total INTEGER NOT NULL
       );
     `);
-    const hasTrace = this.first(
-      "SELECT 1 AS known FROM pragma_table_info('journal') WHERE name = 'trace'",
-    );
-    // Journals of the first version have no such column.
-    if (hasTrace === null) this.sql.exec("ALTER TABLE journal ADD COLUMN trace TEXT");
+    const columns = this.sql
+      .exec<{ name: string }>("SELECT name FROM pragma_table_info('journal')")
+      .toArray()
+      .map(({ name }) => name);
+    // Journals of earlier versions do not have them.
+    for (const column of ["trace", "except_connection"]) {
+      if (!columns.includes(column)) this.sql.exec(`ALTER TABLE journal ADD COLUMN ${column} TEXT`);
+    }
   }
 
   #newEpoch(): string {
@@ -224,8 +232,8 @@ export class SqliteJournal {
     if (this.#unwritten.length === 0) return;
     const values = this.#unwritten;
     this.#unwritten = [];
-    for (let at = 0; at < values.length; at += PARAMETERS_MAX) {
-      const some = values.slice(at, at + PARAMETERS_MAX);
+    for (let at = 0; at < values.length; at += ROWS_MAX * ROW_LENGTH) {
+      const some = values.slice(at, at + ROWS_MAX * ROW_LENGTH);
       const insert = INSERTS[some.length / ROW_LENGTH - 1];
       if (insert === undefined) throw new RangeError("the journal has a row of another length");
       this.sql.exec(insert, ...some);

@@ -21,6 +21,7 @@ const TicketClaims = z.object({
   expiresAt: z.number(),
   tokenIat: z.number().optional(),
   relay: z.number().int().min(0).optional(),
+  scope: z.unknown().optional(),
 });
 
 /** The content of a ticket (rooms.md §2). */
@@ -53,6 +54,7 @@ export async function sealTicket(
     grants: ticket.identity.grants,
     tokenExp: ticket.identity.exp,
     tokenIat: ticket.identity.iat,
+    scope: ticket.identity.scope,
     relay: ticket.relay,
     // In milliseconds: `exp` has whole seconds.
     expiresAt,
@@ -84,8 +86,15 @@ export async function openTicket(
         hub: payload["hub"] ?? payload["guildId"],
       });
       if (!claims.success || claims.data.expiresAt <= now) return err("invalid_ticket");
-      const { jti, sub, hub, origin, grants, tokenExp, tokenIat, expiresAt, relay } = claims.data;
-      const identity = { sub, grants, exp: tokenExp, iat: tokenIat };
+      const { jti, sub, hub, origin, grants, tokenExp, tokenIat, expiresAt, relay, scope } =
+        claims.data;
+      const identity = {
+        sub,
+        grants,
+        exp: tokenExp,
+        iat: tokenIat,
+        ...(scope === undefined ? {} : { scope }),
+      };
       return ok({ id: jti, expiresAt, hub, origin, identity, relay });
     } catch {
       // The ticket may be sealed with the other secret. Clients must not learn the reason of a refusal.

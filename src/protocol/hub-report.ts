@@ -6,6 +6,9 @@ const Count = z.number().int().min(0);
 const Seq = z.number().int().min(0);
 const Milliseconds = z.number().int().meta({ description: "Milliseconds since 1970" });
 
+/** In `closes`: all codes that clients have chosen and that are not ours. */
+export const OTHER_CODE = "other";
+
 /** One relay of a guild, as its hub knows it. */
 export const RelayReport = z.object({
   index: Count,
@@ -42,9 +45,10 @@ const HubState = z.object({
     events: Count.meta({ description: "How far behind the last of them is" }),
   }),
   countedSince: Milliseconds.meta({ description: "When `closes` and `wakes` began to count" }),
-  closes: z
-    .record(z.string().regex(/^\d{4}$/), Count)
-    .meta({ description: "Closes by code", examples: [{ "1013": 2, "4401": 17 }] }),
+  closes: z.record(z.string().regex(new RegExp(`^(?:\\d{4}|${OTHER_CODE})$`)), Count).meta({
+    description: "Closes by code; `other`: codes of clients that are not ours",
+    examples: [{ "1013": 2, "4401": 17 }],
+  }),
   wakes: Count.meta({ description: "How often the hub was started or woken" }),
   relays: z.array(RelayReport),
   limits: z.object({
@@ -97,6 +101,8 @@ export const ExplanationCode = z.enum([
   "lagging",
   /** None of the connection's grants is in the event's audience. */
   "not_in_audience",
+  /** The connection itself caused the event, and its area sends it to the others only. */
+  "caused_it",
   /** The connection has subscribed to other topics. */
   "not_subscribed",
   /** The connection is newer than the event: its snapshot or the previous connection had it. */

@@ -30,6 +30,12 @@ export const AUTHENTICATION_DEADLINE_MS = 5_000;
 /** Open sockets of one user in one hub (rooms.md §2). One more closes the oldest with 4409. */
 export const SOCKETS_PER_USER = 20;
 
+/**
+ * Sockets of one user that a hub has closed and that are not gone yet, as a multiple of its limit of open ones
+ * ({@link SOCKETS_PER_USER}). Over it: HTTP 503, until some of them are gone.
+ */
+export const CLOSING_SOCKETS_FACTOR = 2;
+
 /** Authenticated sockets of one object; the platform's own bound is 32,768. One more: close 1013. */
 export const SOCKETS_PER_OBJECT = 30_000;
 
@@ -70,6 +76,12 @@ export const UNAUTHENTICATED_SOCKETS_PER_ISOLATE = 1_000;
 export const UNAUTHENTICATED_SOCKETS_PER_ADDRESS = 50;
 
 /**
+ * How long a socket that the Worker has closed before it authenticated keeps its place, milliseconds, if its client
+ * does not answer the close.
+ */
+export const UNAUTHENTICATED_CLOSING_MS = 60_000;
+
+/**
  * Unauthenticated sockets that one isolate of the Worker accepts per second once their burst is used up. One more:
  * HTTP 503. They do not count against {@link ACCEPTS_PER_SECOND} of a hub.
  */
@@ -96,6 +108,9 @@ export const FIRST_FRAME_MS = 300;
 /** Time a Socket.IO client has for its CONNECT packet, milliseconds (sync.md §0b). Over it: close 4408. */
 export const SOCKET_IO_CONNECT_DEADLINE_MS = 20_000;
 
+/** Time a Socket.IO client has to close after its CONNECT was refused, milliseconds. Over it: the close of the refusal. */
+export const SOCKET_IO_REFUSED_MS = 5_000;
+
 /** How often a Socket.IO client is pinged, milliseconds (Engine.IO, `pingInterval`). */
 export const ENGINE_IO_PING_INTERVAL_MS = 25_000;
 
@@ -107,6 +122,12 @@ export const SESSION_GRANTS_MAX_BYTES = 1_500;
 
 /** Bytes of what a client says of itself when it connects, as JSON; it is in the attachment as well. Over it: close 4403. */
 export const SESSION_SCOPE_MAX_BYTES = 256;
+
+/**
+ * Characters of a hub's name: so many fit in all cases into the name of an object, which the runtime tells it up to
+ * 1,024 bytes, with the number of a relay behind. Over it: close 4403.
+ */
+export const HUB_NAME_MAX_LENGTH = 256;
 
 /** Calls that may wait for one client, and in one hub. Further ones fail at once. */
 export const CALLS_PER_TARGET = 1_000;
@@ -400,3 +421,164 @@ export const RETRY_AFTER_MAX_MS = 24 * 60 * 60 * 1000;
  * one call probes whether calls are accepted again.
  */
 export const OUTSIDE_PAUSE_MAX_MS = 60 * 60 * 1000;
+
+/** Characters of an id that a client of sync chooses: sessions' tags, machines, `localId` (sync.md §1). Over it: 400. */
+export const SYNC_ID_MAX_LENGTH = 128;
+
+/** Characters of a text that only clients can read: metadata, agent and daemon state (sync.md §0b.15). Over it: 400. */
+export const SYNC_STATE_MAX_LENGTH = 500_000;
+
+/** Characters of a message's content as JSON (sync.md §0b.15). Over it: 400. */
+export const SYNC_CONTENT_MAX_LENGTH = 1_000_000;
+
+/**
+ * Bytes of these two as JSON in UTF-8, because a row has at most 2 MB (Cloudflare), and a session has two states. Base64
+ * has as many bytes as characters, so no client of Happy gets here. Over it: 400.
+ */
+export const SYNC_STATE_MAX_BYTES = 900_000;
+export const SYNC_CONTENT_MAX_BYTES = 1_800_000;
+
+/**
+ * Characters of the texts in one list of sync: what a hub answers has to fit into 32 MiB (Cloudflare). What is left out
+ * is on the next page. A longer row comes alone.
+ */
+export const SYNC_LIST_MAX_LENGTH = 8 * 1024 * 1024;
+
+/** Sessions of `GET /v1/sessions`, and messages of `GET /v1/sessions/:id/messages`: lists without pages (sync.md §3.3). */
+export const SYNC_NEWEST_MAX = 150;
+
+/** Entries of a page of sessions, machines, and messages of `/v2`. Over it: 400. */
+export const SYNC_PAGE_MAX = 200;
+export const SYNC_PAGE_DEFAULT = 50;
+
+/** Sessions of `GET /v2/sessions/active`. Over it: 400. */
+export const SYNC_ACTIVE_SESSIONS_MAX = 500;
+export const SYNC_ACTIVE_SESSIONS_DEFAULT = 150;
+
+/** A session is in that list if it was heard of so recently, milliseconds (sync.md §3.3). */
+export const SYNC_LISTED_ACTIVE_MS = 15 * 60_000;
+
+/** Messages that `GET /v3/sessions/:id/messages` gives at once (sync.md §4). Over it: 400. */
+export const SYNC_MESSAGES_PAGE_MAX = 500;
+export const SYNC_MESSAGES_PAGE_DEFAULT = 100;
+
+/** Messages that one request adds (sync.md §4). Over it: 400. */
+export const SYNC_MESSAGES_ADDED_MAX = 100;
+
+/** Characters of the title and of the text that a session's push shows (sync.md §4). Over it: 400. */
+export const SYNC_PUSH_TITLE_MAX_LENGTH = 200;
+export const SYNC_PUSH_BODY_MAX_LENGTH = 500;
+
+/** Characters of a data key in base64 (sync.md §1). Over it: 400. */
+export const SYNC_DATA_KEY_MAX_LENGTH = 256;
+
+/** Characters of a token that a client sends (sync.md §1). Over it: 401. */
+export const SYNC_TOKEN_MAX_LENGTH = 8_192;
+
+/** Bytes of a JSON body of sync (sync.md §0b.13). Over it: 413. */
+export const SYNC_BODY_MAX_BYTES = 10 * 1024 * 1024;
+
+/** Bytes of one frame that a client of sync may send (sync.md §0b.12). Over it: close 1009. */
+export const SYNC_FRAME_MAX_BYTES = 2 * 1024 * 1024;
+
+/** Characters of the parameters of a remote call, and of its result (sync.md §0b.12). Over it: it fails. */
+export const SYNC_CALL_MAX_LENGTH = 1024 * 1024;
+
+/** Sockets of one account. One more is refused with 4005 (sync.md §0b.20). */
+export const SYNC_SOCKETS_PER_ACCOUNT = 100;
+
+/** Frames that a client of sync may send before it has authenticated: each is answered (sync.md §6.3). Over it: close 4429. */
+export const SYNC_FRAMES_BEFORE_AUTH = 20;
+
+/** Frames that a client of sync may send in {@link CLIENT_FRAME_WINDOW_MS}. Over it: close 4429. */
+export const SYNC_FRAMES_PER_WINDOW = 1_000;
+
+/** Bytes sent to a client of sync beyond what it has shown to have taken: a large result goes through at once. */
+export const SYNC_WINDOW_BYTES = 2 * 1024 * 1024;
+
+/** Connections that one account may open in a minute. One more: 429, or close 1013. */
+export const SYNC_CONNECTIONS_PER_MINUTE = 600;
+
+/** Requests that one account may make in a minute. One more: 429. */
+export const SYNC_REQUESTS_PER_MINUTE = 3_000;
+
+/** How long a remote call may take, milliseconds (sync.md §0b.4). */
+export const SYNC_CALL_TIMEOUT_MS = 30_000;
+
+/** How long a call waits for a target that was lost to come back, milliseconds (sync.md §0b.4). */
+export const SYNC_CALL_GRACE_MS = 3_000;
+
+/** Calls of one account that may wait for targets to come back. One more fails at once. */
+export const SYNC_CALLS_WAITING_MAX = 100;
+
+/** Methods that one connection may have registered. One more: `rpc-error`. */
+export const SYNC_METHODS_PER_CONNECTION = 200;
+
+/** A session or machine that is not heard of for so long is inactive, milliseconds (sync.md §4). */
+export const SYNC_INACTIVE_AFTER_MS = 10 * 60_000;
+
+/** The shortest time between two beats of a session or machine that are told or written, milliseconds (sync.md §0a). */
+export const SYNC_ALIVE_EVERY_MS = 30_000;
+
+/** Beats of a session that was ended are dropped for so long, milliseconds (sync.md §0b.14). */
+export const SYNC_ALIVE_QUIET_MS = 60_000;
+
+/** How often an Engine.IO client of sync is pinged, and how long its answer may take, milliseconds (sync.md §7). */
+export const SYNC_PING_INTERVAL_MS = 25_000;
+export const SYNC_PING_TIMEOUT_MS = 60_000;
+
+/** Sessions and machines whose beats one connection may have filtered. One more: the next beat of each goes through. */
+export const SYNC_ALIVE_FILTER_MAX = 100;
+
+/** Bytes of one update as JSON: the largest content or two states, with what is around them. */
+export const SYNC_UPDATE_MAX_BYTES = 1_900_000;
+
+/**
+ * What the journal of an account keeps. Clients read what they missed by REST, so it only serves those that are slow
+ * for a moment.
+ */
+export const SYNC_JOURNAL_MAX_AGE_MS = 60 * 60_000;
+export const SYNC_JOURNAL_MAX_EVENTS = 1_000;
+export const SYNC_JOURNAL_MAX_BYTES = 16 * 1024 * 1024;
+
+/** Bytes of a body of the routes of sync that need no token. Over it: 413. */
+export const SYNC_OPEN_BODY_MAX_BYTES = 64 * 1024;
+
+/** Calls of `POST /v1/auth` per client address, or /64, and minute. Over it: 429. */
+export const SYNC_SIGN_INS_PER_MINUTE_PER_ADDRESS = 300;
+
+/** How often an account may sign in with its key in a minute. Over it: 429. */
+export const SYNC_SIGN_INS_PER_MINUTE_PER_KEY = 60;
+
+/** Pairings that a client address, or /64, may begin in ten minutes. Over it: 429. */
+export const SYNC_PAIRINGS_PER_TEN_MINUTES_PER_ADDRESS = 100;
+
+/** Polls of one pairing in a minute: terminals poll once a second (sync.md §0). Over it: 429. */
+export const SYNC_PAIRING_POLLS_PER_MINUTE = 300;
+
+/** Polls and look-ups of pairings per client address, or /64, and minute. Over it: 429. */
+export const SYNC_PAIRING_POLLS_PER_MINUTE_PER_ADDRESS = 6_000;
+
+/** How long a pairing lasts after its last poll or its approval, milliseconds (sync.md §0b.8). */
+export const SYNC_PAIRING_TTL_MS = 15 * 60_000;
+
+/** A poll of a pairing is written down if the last one that was is so old, milliseconds. */
+export const SYNC_PAIRING_NOTED_EVERY_MS = 30_000;
+
+/** How long the answer of a pairing may be had after it was picked up first, milliseconds (sync.md §0b.8). */
+export const SYNC_PAIRING_PICK_UP_MS = 60_000;
+
+/** Tokens that an isolate remembers as verified (sync.md §2.2). One more: the oldest is forgotten. */
+export const SYNC_TOKENS_CACHED_MAX = 10_000;
+
+/** How long a token is remembered as verified, milliseconds (sync.md §2.2). */
+export const SYNC_TOKENS_CACHED_MS = 10 * 60_000;
+
+/** How long an expired token can still be exchanged for a new one, milliseconds (sync.md §2.2). */
+export const SYNC_TOKEN_REFRESH_MS = 7 * 24 * 60 * 60_000;
+
+/** How long a token of one purpose is valid, milliseconds (sync.md §2.2). */
+export const SYNC_EPHEMERAL_TOKEN_MS = 5 * 60_000;
+
+/** Counters of one usage report of sync. Over it: `{success: false}`. */
+export const SYNC_USAGE_COUNTERS_MAX = 64;

@@ -33,19 +33,32 @@ export type Heard =
   | { readonly what: "signal"; readonly key: string; readonly payload: Record<string, unknown> }
   | { readonly what: "refused"; readonly code: string };
 
-/** The client's side of a dialect, for suites that run with each of them. */
+/**
+ * The client's side of a dialect, for suites that run with each of them. It also says what the dialect promises: a
+ * suite expects no more of it than that.
+ */
 export type ClientSide = {
   readonly dialect: Dialect;
+  /** The name under which every event comes. Absent: its own. */
+  readonly eventName?: string;
+  /** What its kind of hub keeps of a client. Absent: nothing. */
+  readonly scope?: unknown;
   readonly say: {
     readonly authenticate: (token: string, at?: ClientPosition) => string;
-    readonly renew: (token: string) => string;
-    readonly acknowledge: (number: number) => string;
-    readonly subscribe: (topics: readonly string[]) => string;
+    /** Absent: a client connects again with its newer token. */
+    readonly renew?: (token: string) => string;
+    /** Absent: a client shows by pings what it has, or the Worker does it for the client. */
+    readonly acknowledge?: (number: number) => string;
+    /** Absent: clients get the events of all topics. */
+    readonly subscribe?: (topics: readonly string[]) => string;
     /** A frame that the dialect does not have. */
     readonly nonsense: () => string;
   };
   readonly hear: (text: string) => readonly Heard[];
 };
+
+/** The client's side of a dialect whose clients can say everything. */
+export type WholeClientSide = ClientSide & { readonly say: Required<ClientSide["say"]> };
 
 type NativeFrame = {
   readonly type: string;
@@ -63,7 +76,7 @@ type NativeFrame = {
 };
 
 /** The client's side of the native dialect. */
-export const GUILD_CLIENT: ClientSide = {
+export const GUILD_CLIENT: WholeClientSide = {
   dialect: GUILD_DIALECT,
   say: {
     authenticate: (token, at) =>
@@ -118,7 +131,7 @@ function eventOf({ seq, prev, id, event, payload }: NativeFrame): Heard {
 type Packet = readonly [string, Record<string, never>, Record<string, never>?, string?];
 
 /** The client's side of Socket.IO, with what the Worker says for it (`edge/socket-io.ts`). */
-export const SOCKET_IO_CLIENT: ClientSide = {
+export const SOCKET_IO_CLIENT: WholeClientSide = {
   dialect: SOCKET_IO_DIALECT,
   say: {
     authenticate: (token, at) =>
@@ -152,10 +165,15 @@ export const SOCKET_IO_CLIENT: ClientSide = {
 };
 
 /** Hears a frame that the Worker carries (`core/carried.ts`). Throws if it is not the number before it that it has. */
-export function hearCarried({ hear }: ClientSide, text: string): readonly Heard[] {
+export function hearCarried({ dialect, hear }: ClientSide, text: string): readonly Heard[] {
   const { number, frame } = readCarried(text);
   const heard = hear(frame);
   const last = heard.at(-1);
+  // Without a state the first frame is the first position.
+  if (last?.what === "opened" && dialect.snapshot === undefined) {
+    if (!Number.isSafeInteger(number)) throw new Error(`there is no first number: ${text}`);
+    return heard;
+  }
   const isRight =
     last === undefined || !("number" in last || last.what === "resumed")
       ? number === null

@@ -8,6 +8,7 @@ declare namespace Cloudflare {
     readonly HUB_SECRET_PREVIOUS: string;
     readonly PRIMARY_GUILD_ID: string;
     readonly DISCORD_BOT_TOKEN: string;
+    readonly HAPPY_MASTER_SECRET: string;
     /** Runs of each fuzz property, and the seed and path that a failed run printed. */
     readonly TEST_FUZZ_RUNS: string;
     readonly TEST_FUZZ_SEED: string;

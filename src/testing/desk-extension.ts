@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { HubExtension } from "../hub/extension.ts";
+import type { HubExtension, SocketExtension } from "../hub/extension.ts";
 
 const Named = z.object({ method: z.string() });
 const Called = Named.extend({ params: z.unknown(), timeoutMs: z.number().optional() });
@@ -103,6 +103,12 @@ export const desk: HubExtension = {
     callFailed: (why) => ({ failed: why }),
   },
 };
+
+/** The desk with other ears. */
+export function deskWith(change: Partial<SocketExtension>): HubExtension {
+  if (desk.sockets === undefined) throw new Error("the desk hears no sockets");
+  return { ...desk, sockets: { ...desk.sockets, ...change } };
+}
 
 /** The events of {@link desk}. */
 export const DESK_EVENTS: ReadonlySet<string> = new Set([

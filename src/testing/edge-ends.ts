@@ -12,8 +12,11 @@ const RESERVED_CODES: ReadonlySet<number> = new Set([1004, 1005, 1006, 1015]);
 /** The Worker's end of a WebSocket, without a network. It refuses what workerd refuses. */
 class WorkerEnd implements EdgeSocket {
   readyState: number = WebSocket.OPEN;
+  /** As in the runtime, which gives binary frames as a Blob unless it is told otherwise. */
+  binaryType: WebSocket["binaryType"] = "blob";
   isAccepted = false;
   wasLost = false;
+  answersClose = true;
   readonly heard: string[] = [];
   closed: SocketEnd | null = null;
   readonly #listeners: { readonly type: string; readonly listen: (event: Event) => void }[] = [];
@@ -45,7 +48,11 @@ class WorkerEnd implements EdgeSocket {
     this.closed ??= { code, reason };
     this.readyState = isAnswer ? WebSocket.CLOSED : WebSocket.CLOSING;
     // The other end answers a moment later.
-    if (!isAnswer) queueMicrotask(() => this.ended(WebSocket.CLOSED, { code, reason }));
+    if (!isAnswer && this.answersClose) queueMicrotask(() => this.answer());
+  }
+
+  answer(): void {
+    if (this.closed !== null) this.ended(WebSocket.CLOSED, this.closed);
   }
 
   receive(data: string | ArrayBuffer): void {
@@ -62,7 +69,10 @@ class WorkerEnd implements EdgeSocket {
   }
 
   #drain(): void {
-    for (const data of this.#early.splice(0)) this.tell("message", { data });
+    for (const frame of this.#early.splice(0)) {
+      const isBlob = typeof frame !== "string" && this.binaryType === "blob";
+      this.tell("message", { data: isBlob ? new Blob([frame]) : frame });
+    }
   }
 
   tell(type: string, event: Partial<Event>): void {
@@ -99,6 +109,18 @@ export class FarEnd {
   /** Whether the Worker reads what is sent. */
   get isAccepted(): boolean {
     return this.#worker.isAccepted;
+  }
+
+  /** Leaves a close of the Worker unanswered until {@link answer}. */
+  ignoreClose(): this {
+    this.#worker.answersClose = false;
+    return this;
+  }
+
+  /** Answers the close of the Worker. */
+  answer(): this {
+    this.#worker.answer();
+    return this;
   }
 
   /** Sends the Worker a frame. */

@@ -6,6 +6,7 @@ type Heard = { readonly data: unknown; readonly code: number; readonly reason: s
 /** The hub's end of a feed, without a network. The feed is built on it, as on a socket. */
 export class HubEnd implements EdgeSocket {
   readyState: number = WebSocket.OPEN;
+  binaryType: WebSocket["binaryType"] = "blob";
   /** The seqs that were acknowledged. */
   readonly acks: number[] = [];
   /** The code that the feed closed it with; null: it did not. */

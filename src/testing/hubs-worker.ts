@@ -1,7 +1,9 @@
+import { z } from "zod";
 import type { HubEnv, HubRpc } from "../hub/env.ts";
 import { Hub } from "../hub/hub.ts";
 import type { HubKind } from "../hub/kind.ts";
 import { GUILD_STREAM } from "../hub/guild-kind.ts";
+import { CONNECTIONS } from "../platform/http/limit-user.ts";
 import { err, ok } from "../platform/result.ts";
 import { GUILD_DIALECT } from "../hub/dialects/guild.ts";
 import { SOCKET_IO_DIALECT } from "../hub/dialects/socket-io.ts";
@@ -16,13 +18,22 @@ export type HubsEnv = HubEnv & {
   readonly SPACE_HUB: DurableObjectNamespace<HubRpc>;
 };
 
+/** What a client says of itself, beside its token: in its first frame, or in its CONNECT packet. */
+const About = z.object({ client: z.unknown() }).catch({ client: undefined });
+
 /** A token of these hubs is `<sub>` or `<sub>@<hub>`, so that a test can forge one. Without a hub: its own. */
-const authenticate: HubKind["authenticate"] = async (_, token, now, asked) => {
+const authenticate: HubKind["authenticate"] = async (_, token, now, asked, about) => {
   const [sub = "", of = asked ?? sub] = token.split("@", 2);
   if (sub === "") return err("unauthorized");
   if (token === FAULTY_TOKEN) throw new Error("the check is broken");
   const hub = asked ?? of;
-  const identity = { sub, grants: [`sub:${sub}`], exp: Math.floor(now / 1_000) + 3_600 };
+  const { client: scope } = About.parse(about);
+  const identity = {
+    sub,
+    grants: [`sub:${sub}`],
+    exp: Math.floor(now / 1_000) + 3_600,
+    ...(scope === undefined ? {} : { scope }),
+  };
   return of === hub ? ok({ hub, identity }) : err("forbidden");
 };
 
@@ -34,6 +45,7 @@ const USER_KIND: HubKind = {
   limits: { ...GUILD_STREAM.limits, socketsPerUser: 3 },
   hubs: (env) => (env as HubsEnv).USER_HUB,
   authenticate,
+  connects: CONNECTIONS,
   isAlwaysServed: () => true,
 };
 
@@ -68,7 +80,7 @@ const OFFERED = [
   {
     kind: SPACE_KIND,
     dialect: OPCODE_DIALECT,
-    isAskedFor: (query: URLSearchParams) => query.has("v"),
+    isAskedFor: (query: URLSearchParams) => query.has("v") || query.has("encoding"),
   },
 ] as const;
 
@@ -82,7 +94,7 @@ export default {
         return acceptBare(request, env, keepAlive, OFFERED) ?? unavailable;
       case "/socket.io":
       case "/socket.io/":
-        return acceptSocketIo(request, env, keepAlive, USER_KIND) ?? unavailable;
+        return acceptSocketIo(request, env, keepAlive, USER_KIND, SOCKET_IO_DIALECT) ?? unavailable;
       default:
         return new Response(null, { status: 404 });
     }

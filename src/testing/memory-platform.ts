@@ -49,6 +49,8 @@ export class MemorySocket implements RuntimeSocket {
   pingAt: number | null = null;
   /** The code it was closed with; null: it is open. */
   closedWith: number | null = null;
+  /** Its client does not answer a close: the platform lists the socket until {@link MemoryObject.drop}. */
+  ignoresClose = false;
   /** Bytes as one character each: a million attachments need less memory like this. */
   #attachment: string | null = null;
   #client: SocketClient | null = null;
@@ -267,8 +269,9 @@ export class MemoryObject<Impl extends Served> {
     this.drop(socket, code);
   }
 
-  /** The object closes a socket. Its client answers soon. */
+  /** The object closes a socket. Its client answers soon, or never. */
   closing(socket: MemorySocket, code: number): void {
+    if (socket.ignoresClose) return;
     this.#time.after(CLOSE_HANDSHAKE_MS, () => this.drop(socket, code));
   }
 

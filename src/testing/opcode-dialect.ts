@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Dialect } from "../hub/core/dialect.ts";
 import { err, ok } from "../platform/result.ts";
 import { CLOSE_CODES, type CloseName } from "../protocol/close-codes.ts";
-import type { ClientSide, Heard } from "./client-side.ts";
+import type { Heard, WholeClientSide } from "./client-side.ts";
 
 /** Opcodes. Both sides send `heartbeat`. */
 const OP = {
@@ -21,8 +21,9 @@ const OP = {
 };
 
 const Frame = z.object({ op: z.number(), d: z.unknown() });
-const Token = z.object({ token: z.string() });
-const Resume = z.object({ token: z.string(), session: z.string(), s: z.number() });
+/** With whatever else a client says of itself. */
+const Token = z.looseObject({ token: z.string() });
+const Resume = z.looseObject({ token: z.string(), session: z.string(), s: z.number() });
 const Message = z.object({ name: z.string(), data: z.unknown(), ack: z.string().optional() });
 const Answer = z.object({ id: z.string(), data: z.unknown() });
 const Topics = z.object({ topics: z.array(z.string()) });
@@ -68,13 +69,15 @@ export const OPCODE_DIALECT: Dialect = {
       case OP.identify: {
         const asked = Token.safeParse(d);
         if (!asked.success) return err("invalid_token");
-        return ok({ kind: "authenticate", token: asked.data.token, resume: {} });
+        const { token } = asked.data;
+        return ok({ kind: "authenticate", token, resume: {}, about: asked.data });
       }
       case OP.resume: {
         const asked = Resume.safeParse(d);
         if (!asked.success) return err("invalid_token");
         const { token, session, s } = asked.data;
-        return ok({ kind: "authenticate", token, resume: positionOf(session, s) });
+        const resume = positionOf(session, s);
+        return ok({ kind: "authenticate", token, resume, about: asked.data });
       }
       case OP.renew: {
         const asked = Token.safeParse(d);
@@ -140,7 +143,7 @@ function codeOf(why: CloseName): number {
 }
 
 /** The client's side of {@link OPCODE_DIALECT}. */
-export const OPCODE_CLIENT: ClientSide = {
+export const OPCODE_CLIENT: WholeClientSide = {
   dialect: OPCODE_DIALECT,
   say: {
     authenticate: (token, at) =>

@@ -13,6 +13,7 @@ export function entryFor(seq: number, extra: Partial<Entry> = {}): Entry {
     ts: seq,
     at: 0,
     audience: null,
+    except: null,
     topic: null,
     trace: null,
     ...extra,
@@ -36,7 +37,7 @@ export function storeSuite(withStore: (use: (store: HubStore) => void) => Promis
     withStore((store) => {
       const entries = [
         entryFor(1, { audience: ["sub:ä", "scope:x y"], topic: "c1" }),
-        entryFor(2, { audience: [] }),
+        entryFor(2, { audience: [], except: "connection-1" }),
         entryFor(3),
       ];
       for (const entry of entries) store.append(entry);

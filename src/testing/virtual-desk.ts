@@ -2,10 +2,14 @@ import type { HubExtension } from "../hub/extension.ts";
 import { GUILD_DIALECT } from "../hub/dialects/guild.ts";
 import { HANDOVER_HEADER, type Handover, writeHandover } from "../hub/handover.ts";
 import { HubObject } from "../hub/hub-object.ts";
+import type { HubKind } from "../hub/kind.ts";
 import { desk, DESK_EVENTS } from "./desk-extension.ts";
 import { MemoryObject, type MemorySocket } from "./memory-platform.ts";
 import { OPCODE_DIALECT } from "./opcode-dialect.ts";
 import { KIND, VirtualGuild } from "./virtual-guild.ts";
+
+/** A kind without relays, so that its extensions may hear its clients. */
+const { relays: _, ...RELAYLESS } = KIND;
 
 /** An account's hub in memory, whose clients call each other. */
 export class VirtualDesk {
@@ -13,7 +17,8 @@ export class VirtualDesk {
   readonly hub: MemoryObject<HubObject>;
   #acks = 0;
 
-  constructor(extensions: readonly HubExtension[] = [desk]) {
+  /** @param kind replaces what hubs of guilds have */
+  constructor(extensions: readonly HubExtension[] = [desk], kind: Partial<HubKind> = {}) {
     const { time, env } = new VirtualGuild();
     const noOne = (): never => {
       throw new Error("this hub calls no other object");
@@ -32,7 +37,7 @@ export class VirtualDesk {
         new HubObject(
           runtime,
           env,
-          { ...KIND, name: "user", dialects: [OPCODE_DIALECT, GUILD_DIALECT] },
+          { ...RELAYLESS, name: "user", dialects: [OPCODE_DIALECT, GUILD_DIALECT], ...kind },
           { extensions, events: DESK_EVENTS },
         ),
     });

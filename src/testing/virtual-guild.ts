@@ -74,6 +74,8 @@ export type VirtualConnect = {
   readonly epoch?: string | undefined;
   readonly seq?: number;
   readonly base?: number;
+  /** What its kind of hub keeps of it. */
+  readonly scope?: unknown;
   /** What the Worker makes of the socket; absent: it is the client's own. */
   readonly transport?: Transport | undefined;
 };
@@ -153,12 +155,13 @@ export class VirtualGuild {
     return this.#counts;
   }
 
-  /** Publishes in the hub, synchronously. */
+  /** Publishes in the hub, synchronously. @param except id of the connection that caused it */
   publish(
     audience: Audience = null,
     topic: string | null = null,
     dedupeKey?: string,
     payload: Record<string, unknown> = {},
+    except?: string,
   ): Published {
     const { head } = this.hub.impl.host.store.extent();
     const [published] = this.hub.impl.publish([
@@ -168,6 +171,7 @@ export class VirtualGuild {
         audience,
         topic,
         ...(dedupeKey === undefined ? {} : { dedupeKey }),
+        ...(except === undefined ? {} : { except }),
       },
     ]);
     if (published === undefined) throw new Error("the hub has returned no result");
@@ -229,7 +233,7 @@ export class VirtualGuild {
   /** The request with which the Worker would hand a client over. */
   #upgrade(object: MemoryObject<Served>, options: VirtualConnect): Upgrade {
     const { sub = "alice", grants = [], batch = false, signals = false, iat } = options;
-    const { epoch, seq, base, transport } = options;
+    const { epoch, seq, base, scope, transport } = options;
     const { exp = Math.floor(this.time.now / 1000) + 3600 } = options;
     const relay = readRelayName(object.name)?.index;
     const handover: Handover = {
@@ -247,6 +251,7 @@ export class VirtualGuild {
         grants: [`sub:${sub}`, ...grants],
         exp,
         ...(iat === undefined ? {} : { iat }),
+        ...(scope === undefined ? {} : { scope }),
       },
     };
     const text = writeHandover(handover);

@@ -5,7 +5,7 @@ import { SOCKET_IO_CLIENT, GUILD_CLIENT } from "../../testing/client-side.ts";
 import { OPCODE_CLIENT } from "../../testing/opcode-dialect.ts";
 import { KIND } from "../../testing/virtual-guild.ts";
 import { carried, readCarried, taken } from "./carried.ts";
-import type { Dialect, Opened } from "./dialect.ts";
+import type { Dialect, Opened, TurnedAway, Whole } from "./dialect.ts";
 import type { Entry } from "./journal.ts";
 import { dialectOf } from "./stream-kind.ts";
 
@@ -16,10 +16,13 @@ const OPENED: Opened = {
   head: 9,
   base: 4,
   resumes: false,
+  scope: null,
+  now: 1,
   limits: KIND.limits,
   retryWindowMs: 1_000,
 };
 
+const WHOLE: Whole = { seq: 9, state: { rooms: [] }, reason: "first_connection", oldest: 1 };
 const entry = (seq: number): Entry => ({
   seq,
   id: `id${seq}`,
@@ -28,6 +31,7 @@ const entry = (seq: number): Entry => ({
   ts: 1,
   at: 1,
   audience: null,
+  except: null,
   topic: null,
   trace: null,
 });
@@ -56,17 +60,21 @@ describe.each([GUILD_CLIENT, OPCODE_CLIENT, SOCKET_IO_CLIENT])(
     };
 
     test("have the number of a client that has them", () => {
-      const whole = {
-        seq: 9,
-        state: { rooms: [] },
-        reason: "first_connection",
-        oldest: 1,
-      } as const;
-      both((one) => one.snapshot(OPENED, whole), 5);
+      both((one) => one.snapshot?.(OPENED, WHOLE), 5);
       both((one) => one.event(entry(9), 4), 5);
       both((one) => one.event(entry(9), 4, 6), 5);
       both((one) => one.batch?.([entry(7), entry(9)], 4, 6), 5);
       both((one) => one.resumed(OPENED, 6, 9), 5);
+    });
+
+    test("have one from the first frame on if there is no whole state", () => {
+      const { snapshot: _, ...stateless } = { ...dialect, opened: () => "welcome" };
+      const begins = carried(stateless);
+      expect("snapshot" in begins).toBe(false);
+      expect(begins.opened(OPENED)).toBe("5:welcome");
+      // One that resumes gets its own position with what it has missed.
+      expect(begins.opened({ ...OPENED, resumes: true })).toBe(":welcome");
+      expect(carried({ ...stateless, opened: () => null }).opened(OPENED)).toBeNull();
     });
 
     test("have none if they do not move its position", () => {
@@ -105,6 +113,9 @@ describe.each([GUILD_CLIENT, OPCODE_CLIENT, SOCKET_IO_CLIENT])(
         frame === undefined ? end : { ...end, frame: `:${frame}` },
       );
       expect(carrying.farewell("normal")).toEqual(dialect.farewell("normal"));
+      const turning = { ...dialect, turnedAway: ({ code }: TurnedAway) => `away with ${code}` };
+      const away = carried(turning).turnedAway?.({ code: 4001, reason: "no" });
+      expect(away).toBe(":away with 4001");
       for (const text of [say.renew("t"), say.subscribe(["1"]), say.nonsense(), "", "{"]) {
         expect(carrying.read(text)).toEqual(dialect.read(text));
       }
@@ -114,7 +125,7 @@ describe.each([GUILD_CLIENT, OPCODE_CLIENT, SOCKET_IO_CLIENT])(
         firstNumber: dialect.firstNumber,
         showsJumps: dialect.showsJumps,
       });
-      for (const part of ["hello", "probe", "batch", "direct"] as const) {
+      for (const part of ["hello", "probe", "batch", "direct", "turnedAway"] as const) {
         expect(part in carrying).toBe(part in dialect);
       }
     });

@@ -43,7 +43,7 @@ export function readTaken(data: string | ArrayBuffer): number | null {
 }
 
 function carrying(dialect: Dialect): Dialect {
-  const { probe, batch, direct, farewell } = dialect;
+  const { probe, batch, direct, farewell, snapshot, turnedAway } = dialect;
   const at = (number: number, frame: string): string => `${number}:${frame}`;
   const plain = (frame: string): string => `:${frame}`;
   const plainIf = (frame: string | null): string | null => (frame === null ? null : plain(frame));
@@ -58,8 +58,18 @@ function carrying(dialect: Dialect): Dialect {
       return reply === undefined ? intent : ok({ ...intent.value, reply: plain(reply) });
     },
     ...(probe === undefined ? {} : { probe: () => plain(probe()) }),
-    opened: (opened) => plainIf(dialect.opened(opened)),
-    snapshot: (opened, whole) => at(whole.seq - opened.base, dialect.snapshot(opened, whole)),
+    opened: (opened) => {
+      const frame = dialect.opened(opened);
+      // Without a state this is the first position of the client. If it never got one, the Worker could never tell the
+      // hub that the client has taken what was sent beside events.
+      const isFirst = snapshot === undefined && !opened.resumes;
+      return frame !== null && isFirst ? at(opened.head - opened.base, frame) : plainIf(frame);
+    },
+    ...(snapshot === undefined
+      ? {}
+      : {
+          snapshot: (opened, whole) => at(whole.seq - opened.base, snapshot(opened, whole)),
+        }),
     event: (entry, base, prev) => at(entry.seq - base, dialect.event(entry, base, prev)),
     ...(batch === undefined
       ? {}
@@ -79,6 +89,7 @@ function carrying(dialect: Dialect): Dialect {
       const { frame, ...end } = farewell(why);
       return frame === undefined ? end : { ...end, frame: plain(frame) };
     },
+    ...(turnedAway === undefined ? {} : { turnedAway: (why) => plain(turnedAway(why)) }),
     ...(direct === undefined
       ? {}
       : {

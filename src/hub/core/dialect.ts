@@ -9,8 +9,14 @@ import type { ResumePosition } from "./resume.ts";
 
 /** What a client wants by one frame. */
 export type Intent =
-  /** The first frame of a client without a ticket. */
-  | { readonly kind: "authenticate"; readonly token: string; readonly resume: ResumePosition }
+  /** The first frame of a client without a ticket. `token`: empty if there is none. */
+  | {
+      readonly kind: "authenticate";
+      readonly token: string;
+      readonly resume: ResumePosition;
+      /** What it says of itself, for its kind of hub. */
+      readonly about?: unknown;
+    }
   /** Replaces its token by a newer one of the same user. */
   | { readonly kind: "renew"; readonly token: string }
   /**
@@ -24,6 +30,8 @@ export type Intent =
     }
   /** It wants only events of these topics; none: all. */
   | { readonly kind: "subscribe"; readonly topics: readonly string[] }
+  /** Something that nobody takes. It is told so, and may say it again. */
+  | { readonly kind: "unknown" }
   | DirectIntent;
 
 /** What a client says to an extension of the hub. */
@@ -46,6 +54,10 @@ export type Opened = {
   /** Name of the hub. */
   readonly hub: string;
   readonly connectionId: string;
+  /** What the client said of itself when it connected; null: nothing. */
+  readonly scope: unknown;
+  /** Milliseconds. */
+  readonly now: number;
   readonly epoch: string;
   /** The newest seq. */
   readonly head: number;
@@ -69,8 +81,11 @@ export type Whole = {
   readonly presence?: Presence;
 };
 
+/** Why an extension does not let a client connect, or closes it, as a close code and a reason of at most 123 bytes. */
+export type TurnedAway = { readonly code: number; readonly reason: string };
+
 /** How a connection is closed. */
-type Farewell = {
+export type Farewell = {
   /** A last frame, if the close code does not say enough. */
   readonly frame?: string;
   readonly code: number;
@@ -99,7 +114,8 @@ export type Dialect = {
   readonly read: (data: string | ArrayBuffer) => Result<Intent, FrameErrorCode>;
   /** Begins a session, before the state or the missed events. */
   readonly opened: (at: Opened) => string | null;
-  readonly snapshot: (at: Opened, whole: Whole) => string;
+  /** Absent: it has no whole state, and `opened` is what a client begins with. */
+  readonly snapshot?: (at: Opened, whole: Whole) => string;
   /** @param prev the seq sent before, if it is not the one directly before and the dialect shows jumps */
   readonly event: (entry: Entry, base: number, prev?: number) => string;
   /** Several events in one frame. Absent: the dialect has none. @param prev the seq sent before */
@@ -114,6 +130,8 @@ export type Dialect = {
   /** A frame was refused. */
   readonly refused: (code: FrameErrorCode) => string;
   readonly farewell: (why: CloseName) => Farewell;
+  /** The frame before an extension's close. Absent: the close says it. */
+  readonly turnedAway?: (why: TurnedAway) => string;
   /** Frames outside of the sequence. Absent: extensions say nothing to clients of this dialect. */
   readonly direct?: DirectFrames;
 };

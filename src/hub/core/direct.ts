@@ -1,6 +1,6 @@
 import type { CloseName } from "../../protocol/close-codes.ts";
 import type { Delivery } from "./delivery.ts";
-import type { DirectFrames } from "./dialect.ts";
+import type { DirectFrames, TurnedAway } from "./dialect.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { ServingParts } from "./serving-parts.ts";
 import type { Selector } from "./session-index.ts";
@@ -50,10 +50,13 @@ export class Direct<Socket extends object> {
 
   /** Whether a connection is open, and has taken what it was sent up to a window. */
   canBeAsked(connection: string): "yes" | "full" | "no" {
-    const [session] = this.selected({ connection });
-    // In its dialect nobody can be asked.
-    if (session?.dialect.direct === undefined) return "no";
-    return session.isLagging || !session.credit.fits(0, 0) ? "full" : "yes";
+    for (const [socket, session] of this.#sessions.selected({ connection })) {
+      // In other dialects nobody can be asked.
+      if (session.dialect.direct !== undefined) {
+        return this.#sender.mayBeAsked(socket, session) ? "yes" : "full";
+      }
+    }
+    return "no";
   }
 
   /** Tells a connection that nobody takes its frame. */
@@ -81,7 +84,10 @@ export class Direct<Socket extends object> {
   }
 
   /** Closes sessions. */
-  end(to: Selector, why: CloseName): void {
-    for (const [socket] of this.#sessions.selected(to)) this.#sender.end(socket, why);
+  end(to: Selector, why: CloseName | TurnedAway): void {
+    for (const [socket, { dialect }] of this.#sessions.selected(to)) {
+      if (typeof why === "string") this.#sender.end(socket, why);
+      else this.#sender.turnAway(socket, why, dialect);
+    }
   }
 }

@@ -21,6 +21,7 @@ export function explain(session: LiveSession, sent: number, asked: Asked): Expla
   if (entry === undefined) return "trimmed";
   if (seq <= (session.record.start ?? session.record.from)) return "before_connection";
   if (!session.mayRead(entry.audience)) return "not_in_audience";
+  if (entry.except === session.record.id) return "caused_it";
   if (!session.hears(entry.topic)) return "not_subscribed";
   if (seq <= sent) return "delivered";
   if (session.expiresAtMs <= now) return "expired";

@@ -53,9 +53,20 @@ export class Flow<Socket extends object> {
   }
 
   /** Whether a client may be sent an answer or a call that does not wait for the window. */
-  mayOwe({ credit, record }: LiveSession, bytes: number): boolean {
-    if (!credit.isSilent) return credit.mayOwe(bytes);
-    return this.#silentBytesOf(record.sub) + bytes <= this.#limits.unacknowledgedBytes;
+  mayOwe(socket: Socket, session: LiveSession, bytes: number, now: number): boolean {
+    if (this.#fitsOwed(session, bytes)) return true;
+    return this.hasPinged(socket, session, now) && this.#fitsOwed(session, bytes);
+  }
+
+  /**
+   * Whether a client has taken what it was sent up to a window, so that it may be asked something. One that shows
+   * nothing is asked until it is owed too much, and then closed: otherwise nobody could ever ask it again.
+   */
+  mayBeAsked(socket: Socket, session: LiveSession, now: number): boolean {
+    if (session.isLagging) return false;
+    const { credit } = session;
+    if (credit.fits(0, 0)) return true;
+    return (this.hasPinged(socket, session, now) && credit.fits(0, 0)) || credit.isSilent;
   }
 
   /** Counts the last ping of a client that does not acknowledge. @returns whether there was one */
@@ -93,6 +104,11 @@ export class Flow<Socket extends object> {
       const known = this.#store.readTask(LAGGING_TASK);
       if (known === null || known <= now) this.#store.writeTask(LAGGING_TASK, now + LOOK_MS);
     }
+  }
+
+  #fitsOwed({ credit, record }: LiveSession, bytes: number): boolean {
+    if (!credit.isSilent) return credit.mayOwe(bytes);
+    return this.#silentBytesOf(record.sub) + bytes <= this.#limits.unacknowledgedBytes;
   }
 
   #silentBytesOf(sub: string): number {

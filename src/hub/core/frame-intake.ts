@@ -1,13 +1,11 @@
-import { err } from "../../platform/result.ts";
 import { isLongerThan } from "../../protocol/bytes.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
 import type { FrameErrorCode } from "../../protocol/error-codes.ts";
-import { isDeeperThan } from "../../protocol/json-depth.ts";
-import { BAD_FRAMES_MAX, FRAME_DEPTH_MAX } from "../../protocol/limits.ts";
 import type { ServingParts } from "./serving-parts.ts";
 import { readTaken } from "./carried.ts";
-import type { Dialect, DirectIntent } from "./dialect.ts";
+import type { DirectIntent } from "./dialect.ts";
 import { countFrame } from "./frame-rate.ts";
+import { readBounded } from "./read-bounded.ts";
 import type { Spoken } from "./stream-kind.ts";
 import type { LiveSession } from "./live-session.ts";
 import type { ResumePosition } from "./resume.ts";
@@ -85,7 +83,7 @@ export class FrameIntake<Socket extends object> {
       session.record = { ...session.record, bad: session.record.bad + 1 };
       this.#parts.sessions.save(socket, session);
       this.refuse(socket, session, intent.error);
-      return session.record.bad >= BAD_FRAMES_MAX ? this.#end(socket, "protocolError") : null;
+      return session.record.bad >= limits.badFrames ? this.#end(socket, "protocolError") : null;
     }
     switch (intent.value.kind) {
       case "authenticate":
@@ -100,6 +98,8 @@ export class FrameIntake<Socket extends object> {
       }
       case "subscribe":
         return this.#narrow(socket, session, intent.value.topics);
+      case "unknown":
+        return this.refuse(socket, session, "unknown_type");
       case "message":
       case "answer":
         return { kind: "said", from: session.record, intent: intent.value };
@@ -130,10 +130,4 @@ export class FrameIntake<Socket extends object> {
     this.#parts.sender.end(socket, why);
     return null;
   }
-}
-
-/** Reads a frame that is not nested too deep. */
-function readBounded(dialect: Dialect, data: string | ArrayBuffer): ReturnType<Dialect["read"]> {
-  const isTooDeep = typeof data === "string" && isDeeperThan(data, FRAME_DEPTH_MAX);
-  return isTooDeep ? err("invalid_frame") : dialect.read(data);
 }

@@ -20,6 +20,7 @@ import {
 } from "../../protocol/limits.ts";
 import type { MemorySocket } from "../../testing/memory-platform.ts";
 import { VirtualHub } from "../../testing/virtual-hub.ts";
+import { SOCKET_IO_DIALECT } from "../dialects/socket-io.ts";
 
 const json = (value: unknown): string => JSON.stringify(value);
 
@@ -497,10 +498,39 @@ describe("HUB-9 limits", () => {
     expect(bench.server.sessions.openCount).toBe(SOCKETS_PER_USER + 1);
   });
 
+  test.each([{}, { token: "" }, { token: 7 }, { token: "x" }])(
+    "an `auth` frame on an open socket is refused, whatever its token is: %j",
+    (token) => {
+      const bench = new VirtualHub();
+      const socket = bench.connect();
+      const frame = JSON.stringify({ type: "auth", ...token });
+      for (let i = 0; i < BAD_FRAMES_MAX; i += 1) bench.hub.message(socket, frame);
+      expect(socket.last()).toMatchObject({ type: "error", code: "already_authenticated" });
+      expect(socket.closed).toBeNull();
+    },
+  );
+
+  test("HUB-25 an event of Socket.IO that nobody takes closes nothing, whatever its arguments", () => {
+    const bench = new VirtualHub();
+    const socket = bench.hub.accept();
+    const identity = { sub: "alice", grants: [], exp: bench.now / 1000 + 3600 };
+    const spoken = { dialect: SOCKET_IO_DIALECT.name, transport: "socket-io" } as const;
+    const options = { ...spoken, id: "c1", batch: false, resume: {} };
+    bench.server.open(socket, identity, options, () => ({ seq: 0, state: {} }));
+    for (const args of ["", ",1", ",1,2"]) {
+      const before = socket.sent.length;
+      for (let i = 0; i <= BAD_FRAMES_MAX; i += 1) bench.hub.message(socket, `2["nope"${args}]`);
+      const answers = socket.sent.slice(before);
+      expect(answers).toHaveLength(BAD_FRAMES_MAX + 1);
+      for (const answer of answers) expect(answer).toContain('"code":"unknown_type"');
+    }
+    expect(socket.closed).toBeNull();
+  });
+
   test("a full hub accepts no more clients", () => {
     const bench = new VirtualHub();
     for (let i = 0; i < SOCKETS_PER_OBJECT; i += 1) bench.connect({ sub: `u${i}` });
-    expect(bench.server.hasPlace()).toBe(false);
+    expect(bench.server.hasPlace("late")).toBe(false);
     expect(bench.connect({ sub: "late" }).closed).toBe("overloaded");
   });
 });

@@ -12,6 +12,8 @@ export type Entry = {
   /** When it was appended, milliseconds. The age bound counts from here. */
   readonly at: number;
   readonly audience: Audience;
+  /** Id of the connection that does not get it; null: none. */
+  readonly except: string | null;
   readonly topic: string | null;
   /** W3C trace id of the request or event that caused it. */
   readonly trace: string | null;

@@ -94,6 +94,7 @@ export class LiveSession implements Numbering {
 
   /** Whether an event goes to this session: it may see it, and its subscription includes it. */
   wants(entry: Entry): boolean {
+    if (entry.except !== null && entry.except === this.record.id) return false;
     if (entry.audience !== null && !mayRead(entry.audience, this.grants)) return false;
     return this.#filter === null || entry.topic === null || this.#filter.has(entry.topic);
   }

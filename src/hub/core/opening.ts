@@ -1,10 +1,11 @@
 import type { Clock } from "../../platform/clock.ts";
+import type { Result } from "../../platform/result.ts";
 import type { Presence } from "../../protocol/frames.ts";
 import type { Audience } from "../publisher.ts";
 import { retryWindowMs } from "./accept-rate.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { ServingParts } from "./serving-parts.ts";
-import type { Dialect, Opened, Whole } from "./dialect.ts";
+import type { Dialect, Opened, TurnedAway, Whole } from "./dialect.ts";
 import type { ConnectionOptions } from "./frame-intake.ts";
 import { dialectOf, type StreamKind } from "./stream-kind.ts";
 import { LiveSession } from "./live-session.ts";
@@ -18,7 +19,12 @@ export type SnapshotAt = { readonly seq: number; readonly state: Record<string, 
 export type SnapshotSource = (mayRead: (audience: Audience) => boolean) => SnapshotAt;
 
 /** Grants beside those of a token, by the extension's name; undefined: no extension gives any. */
-export type ExtraGrants = OpenSession["extra"];
+type ExtraGrants = OpenSession["extra"];
+
+/** Whether extensions let a client connect, and the grants that they give it beside those of its token. */
+export type Admit = (
+  client: Pick<OpenSession, "id" | "sub" | "scope">,
+) => Result<ExtraGrants, TurnedAway>;
 
 /** What opening a session needs from outside. */
 export type OpeningPorts = {
@@ -39,8 +45,8 @@ export type OpeningPorts = {
   readonly onOpen: (decision: ResumeDecision) => void;
   /** Its session has begun, and the first frames are sent. */
   readonly onOpened: (session: LiveSession) => void;
-  /** Grants that a session has beside those of its token. */
-  readonly extraGrantsOf: (client: Pick<OpenSession, "id" | "sub" | "scope">) => ExtraGrants;
+  /** Whether the extensions let a client connect, and the grants that they give it. */
+  readonly admit: Admit;
 };
 
 /** Begins sessions: the acknowledgement, and then what the client missed or the whole state (HUB-4). */
@@ -87,8 +93,12 @@ export class Opening<Socket extends object> {
     const decision = this.decide(options);
     const { epoch, head, oldest } = this.#parts.store.extent();
     const record = openRecord(identity, options, dialect, clock(), head);
-    const extra = this.#ports.extraGrantsOf(record);
-    if (extra !== undefined) record.extra = extra;
+    const admitted = this.#ports.admit(record);
+    if (!admitted.ok) {
+      this.#parts.sender.turnAway(socket, admitted.error, dialect);
+      return;
+    }
+    if (admitted.value !== undefined) record.extra = admitted.value;
     const session = new LiveSession(record, null, { dialect, limits });
     if (isTooLarge(record)) {
       this.#parts.sender.end(socket, "forbidden", dialect);
@@ -109,6 +119,8 @@ export class Opening<Socket extends object> {
     const at: Opened = {
       hub,
       connectionId: options.id,
+      scope: identity.scope ?? null,
+      now: clock(),
       epoch,
       head: Math.max(head, whole?.seq ?? 0),
       base,
@@ -133,7 +145,7 @@ export class Opening<Socket extends object> {
     const { seq } = whole;
     session.record = { ...session.record, start: seq };
     this.#parts.sessions.startFrom(socket, session, seq);
-    this.#parts.sender.send(socket, session, session.dialect.snapshot(at, whole));
+    this.#parts.sender.send(socket, session, session.dialect.snapshot?.(at, whole) ?? null);
     // The state came from the hub, and more was published since.
     if (seq < this.#parts.store.extent().head) this.#parts.delivery.catchUp(socket, session, seq);
   }

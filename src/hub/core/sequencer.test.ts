@@ -32,6 +32,7 @@ function sequencer(): {
     sequencer: new Sequencer({
       store,
       bounds: GUILD_STREAM.journal,
+      payloadBytes: EVENT_PAYLOAD_MAX_BYTES,
       clock: () => clock.now,
       newId: (now) => `id-${now}-${++ids}`,
       isKnownEvent: (event) => event === "test.happened",
@@ -99,6 +100,7 @@ describe("HUB-1 a published event", () => {
         ts: 5,
         at: 1_000,
         audience: ["a"],
+        except: null,
         topic: "c",
         trace,
       },
@@ -110,6 +112,7 @@ describe("HUB-1 a published event", () => {
         ts: 2_000,
         at: 2_000,
         audience: null,
+        except: null,
         topic: null,
         trace: null,
       },

@@ -1,7 +1,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { IdGenerator } from "../../platform/ids.ts";
 import { isLongerThan } from "../../protocol/bytes.ts";
-import { DEDUPE_TTL_MS, EVENT_PAYLOAD_MAX_BYTES } from "../../protocol/limits.ts";
+import { DEDUPE_TTL_MS } from "../../protocol/limits.ts";
 import type { Publication, Published } from "../publisher.ts";
 import type { Entry, HubStore, JournalBounds } from "./journal.ts";
 
@@ -9,6 +9,8 @@ import type { Entry, HubStore, JournalBounds } from "./journal.ts";
 export type SequencerPorts = {
   readonly store: HubStore;
   readonly bounds: JournalBounds;
+  /** Bytes of one event's payload as JSON. A larger one is refused. */
+  readonly payloadBytes: number;
   readonly clock: Clock;
   readonly newId: IdGenerator;
   /** Whether a feature names this event. */
@@ -66,10 +68,10 @@ export class Sequencer {
 
   /** Appends one event; call it inside {@link turn}. */
   publish(publication: Publication): Published {
-    const { store, clock, newId, isKnownEvent } = this.#ports;
+    const { store, payloadBytes, clock, newId, isKnownEvent } = this.#ports;
     if (!isKnownEvent(publication.event)) return { kind: "refused", why: "unknown_event" };
     const payload = JSON.stringify(publication.payload);
-    if (isLongerThan(payload, EVENT_PAYLOAD_MAX_BYTES)) {
+    if (isLongerThan(payload, payloadBytes)) {
       return { kind: "refused", why: "too_large" };
     }
     const now = clock();
@@ -85,6 +87,7 @@ export class Sequencer {
       ts: publication.ts ?? now,
       at: now,
       audience: publication.audience,
+      except: publication.except ?? null,
       topic: publication.topic,
       trace: publication.trace ?? null,
     };

@@ -1,5 +1,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
+import type { ClosingSockets } from "./closing-sockets.ts";
+import type { Dialect, Farewell, TurnedAway } from "./dialect.ts";
 import type { FrameTexts } from "./fan-out.ts";
 import type { Flow, Verdict } from "./flow.ts";
 import type { JournalBefore } from "./journal-pages.ts";
@@ -13,6 +15,7 @@ export type SenderParts<Socket extends object> = {
   readonly sockets: HubSockets<Socket>;
   readonly sessions: SessionRegistry<Socket>;
   readonly flow: Flow<Socket>;
+  readonly closing: ClosingSockets<Socket>;
   readonly clock: Clock;
   /** A socket is closed by us. */
   readonly onEnd: (code: number) => void;
@@ -48,11 +51,16 @@ export class SessionSender<Socket extends object> {
    */
   owe(socket: Socket, session: LiveSession, text: string): void {
     if (session.ended) return;
-    if (!this.#flow.mayOwe(session, text.length)) {
+    if (!this.#flow.mayOwe(socket, session, text.length, this.#parts.clock())) {
       this.end(socket, "overloaded");
       return;
     }
     this.send(socket, session, text);
+  }
+
+  /** Whether a session may be asked something: it has taken what it was sent up to a window. */
+  mayBeAsked(socket: Socket, session: LiveSession): boolean {
+    return this.#flow.mayBeAsked(socket, session, this.#parts.clock());
   }
 
   /** Events sent since the last call. */
@@ -64,9 +72,21 @@ export class SessionSender<Socket extends object> {
 
   /** Closes a socket and forgets it. @param dialect for a socket that has no session yet */
   end(socket: Socket, why: CloseName, dialect = this.#parts.sessions.dialectOf(socket)): void {
+    this.#close(socket, dialect.farewell(why));
+  }
+
+  /** Closes a socket as an extension wants it, whether it has a session or not. */
+  turnAway(socket: Socket, why: TurnedAway, dialect: Dialect): void {
+    const frame = dialect.turnedAway?.(why);
+    this.#close(socket, frame === undefined ? why : { ...why, frame });
+  }
+
+  #close(socket: Socket, { frame, code, reason }: Farewell): void {
     const session = this.#parts.sessions.live(socket);
-    if (session !== null) this.#flow.ends(socket, session);
-    const { frame, code, reason } = dialect.farewell(why);
+    if (session !== null) {
+      this.#flow.ends(socket, session);
+      this.#parts.closing.add(socket, session.record.sub);
+    }
     if (session?.ended === false) this.#parts.onGone(session, code);
     this.#parts.sessions.remove(socket);
     if (frame !== undefined) this.#sockets.send(socket, frame);
@@ -78,6 +98,7 @@ export class SessionSender<Socket extends object> {
   /** A socket is gone, whichever side closed it. */
   gone(socket: Socket): void {
     this.#flow.gone(socket);
+    this.#parts.closing.gone(socket);
   }
 
   /** Sends events. @returns false when its credit does not cover all of them */

@@ -11,6 +11,8 @@ export type StreamKind = {
   /** The first one is spoken where a connection names none. */
   readonly dialects: readonly [Dialect, ...Dialect[]];
   readonly limits: StreamLimits;
+  /** The text by which a client asks whether it is still connected, and its answer. The hub sleeps meanwhile. */
+  readonly ping: { readonly request: string; readonly answer: string };
   readonly journal: JournalBounds;
   /** Payload of the presence signal, as JSON text. @param hub name of the hub */
   readonly presencePayload: (hub: string, presence: Presence) => string;

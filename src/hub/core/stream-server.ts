@@ -3,6 +3,7 @@ import type { RevocationTarget } from "../../protocol/hub-report.ts";
 import { ACCEPTS_BURST, ACCEPTS_PER_SECOND } from "../../protocol/limits.ts";
 import type { Signal } from "../publisher.ts";
 import { AcceptRate } from "./accept-rate.ts";
+import { ClosingSockets } from "./closing-sockets.ts";
 import { Deadlines } from "./deadlines.ts";
 import { Direct } from "./direct.ts";
 import type { After } from "./batch-window.ts";
@@ -53,6 +54,7 @@ export class StreamServer<Socket extends object> {
   readonly #opening: Opening<Socket>;
   /** Reaches some sessions outside of the sequence of events. */
   readonly direct: Direct<Socket>;
+  readonly #closing: ClosingSockets<Socket>;
   readonly #accepts = new AcceptRate(ACCEPTS_BURST, ACCEPTS_PER_SECOND);
 
   constructor(ports: StreamPorts<Socket>) {
@@ -61,10 +63,12 @@ export class StreamServer<Socket extends object> {
     this.#store = store;
     const sessions = new SessionRegistry(sockets, store, kind);
     const flow = new Flow({ sockets, sessions, store, kind });
+    this.#closing = new ClosingSockets(kind.limits);
     const sender = new SessionSender({
       sockets,
       sessions,
       flow,
+      closing: this.#closing,
       clock,
       onEnd: (code) => {
         onEnd(code);
@@ -128,9 +132,9 @@ export class StreamServer<Socket extends object> {
     return dialectOf(this.#ports.kind, spoken) !== null;
   }
 
-  /** Whether one more session fits. */
-  hasPlace(): boolean {
-    return this.#opening.hasPlace();
+  /** Whether one more session of a user fits, also beside the sockets that we closed and that are not gone (HUB-10). */
+  hasPlace(sub: string): boolean {
+    return this.#opening.hasPlace() && !this.#closing.isOver(sub);
   }
 
   /** How a connection with these options would start now. */

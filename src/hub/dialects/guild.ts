@@ -85,7 +85,7 @@ export const GUILD_DIALECT: Dialect = {
   },
 };
 
-/** A missing or malformed token is refused like a wrong one. */
+/** A missing or malformed token is refused like a wrong one, and that of an `auth` frame becomes empty. */
 function readFrame(data: string | ArrayBuffer): Result<ClientFrame, FrameErrorCode> {
   if (typeof data !== "string") return err("binary");
   let json: unknown;
@@ -99,6 +99,8 @@ function readFrame(data: string | ArrayBuffer): Result<ClientFrame, FrameErrorCo
   const frame = ClientFrame.safeParse(json);
   if (frame.success) return ok(frame.data);
   const isOfToken = frame.error.issues.some(({ path }) => path[0] === "token");
+  // On an open socket it is refused whatever its token is.
+  if (isOfToken && type === "auth") return ok({ type, token: "" });
   return err(isOfToken ? "invalid_token" : "invalid_frame");
 }
 

@@ -94,6 +94,8 @@ const opened = {
   head: 7,
   base: 0,
   resumes: false,
+  scope: null,
+  now: 1_795_237_483_811,
   limits: GUILD_STREAM.limits,
   retryWindowMs: 700,
 };
@@ -113,6 +115,7 @@ function eventPacket(name: string, key: string): string {
     ts: 1_795_237_483_811,
     at: 1_795_237_483_811,
     audience: null,
+    except: null,
     topic: null,
     trace: "4bf92f3577b34da6a3ce929d0e0e4736",
   };
@@ -122,9 +125,9 @@ function eventPacket(name: string, key: string): string {
 /** Members of a snapshot that are not the state of an area. */
 const AROUND: ReadonlySet<string> = new Set(["v", "epoch", "seq", "reason", "oldest", "presence"]);
 
-function snapshotPacket(): string {
+function snapshotPacket(): string | undefined {
   const members = Object.entries(payloadOf("snapshot") as Record<string, unknown>);
-  return SOCKET_IO_DIALECT.snapshot(opened, {
+  return SOCKET_IO_DIALECT.snapshot?.(opened, {
     seq: 7,
     state: Object.fromEntries(members.filter(([name]) => !AROUND.has(name))),
     reason: "too_old",
@@ -141,6 +144,7 @@ async function closePacket(): Promise<string> {
     timer: new VirtualTimers(time).timer,
     newId: () => "engine-1",
     leave: () => {},
+    closing: () => {},
     keepAlive: () => {},
     enter: async () => ok(hub.worker),
   });
@@ -165,7 +169,7 @@ const camelCase = (name: string): string =>
 const EVENTS = REGISTERED.map(({ name }) => name);
 
 /** Every packet that a client may get, by its message in the document. */
-const PACKETS: Readonly<Record<string, string | null>> = {
+const PACKETS: Readonly<Record<string, string | null | undefined>> = {
   snapshot: snapshotPacket(),
   resumed: resumed({ epoch: EPOCH, base: 0 }, 7, 9),
   presence: signal(presence),

@@ -7,6 +7,14 @@ import { SOCKET_IO_DIALECT } from "./socket-io.ts";
 const subscribed = (topics: unknown) =>
   SOCKET_IO_DIALECT.read(`2${JSON.stringify(["subscribe", topics])}`);
 
+test("an event with several arguments is unknown, but for one that takes a single one", () => {
+  const read = (...packet: unknown[]) => SOCKET_IO_DIALECT.read(`2${JSON.stringify(packet)}`);
+  expect(read("nope", 1, 2)).toEqual(ok({ kind: "unknown" }));
+  expect(read("nope", 1)).toEqual(ok({ kind: "message", name: "nope", data: 1 }));
+  expect(read("subscribe", [], 1)).toEqual(err("invalid_frame"));
+  expect(read("reauth", { token: "t" }, 1)).toEqual(err("invalid_frame"));
+});
+
 describe("an event subscribe of Socket.IO", () => {
   const longest = "t".repeat(TOPIC_MAX_LENGTH);
   const most = Array.from({ length: SUBSCRIBE_CHANNELS_MAX }, (_, n) => `t${n}`);

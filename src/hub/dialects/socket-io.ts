@@ -5,7 +5,7 @@ import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import { FRAME_ERRORS, type FrameErrorCode } from "../../protocol/error-codes.ts";
 import { PROTOCOL_VERSION } from "../../protocol/frames.ts";
 import { SUBSCRIBE_CHANNELS_MAX, TOPIC_MAX_LENGTH } from "../../protocol/limits.ts";
-import type { Dialect, Intent } from "../core/dialect.ts";
+import type { Dialect, DirectFrames, Intent } from "../core/dialect.ts";
 
 /**
  * What a hub and the Worker's adapter for Socket.IO (`edge/socket-io.ts`) send each other beside packets. The hub
@@ -38,6 +38,15 @@ const Topics = z
   )
   .max(SUBSCRIBE_CHANNELS_MAX);
 
+/** Frames outside of the sequence. */
+export const SOCKET_IO_DIRECT: DirectFrames = {
+  // A client with connection state recovery takes a text in the last place for its position.
+  message: (name, data) => eventPacket(name, data, {}),
+  answer: (ack, data) =>
+    encodePacket({ type: PacketType.ACK, nsp: "/", id: Number(ack), data: [data] }),
+  call: (id, name, data) => `${SOCKET_IO_MARKS.call}${id}:${JSON.stringify([name, data])}`,
+};
+
 /**
  * Socket.IO v5 for the clients of a hub. An event's first argument is its payload, and the last one its seq as
  * text: the offset that a client with connection state recovery sends when it comes back.
@@ -46,12 +55,7 @@ export const SOCKET_IO_DIALECT: Dialect = {
   name: "socket-io",
   firstNumber: null,
   showsJumps: false,
-  read(data) {
-    if (typeof data !== "string") return err("binary");
-    if (data.startsWith(SOCKET_IO_MARKS.call)) return readAnswer(data);
-    const packet = decodePacket(data);
-    return packet?.type === PacketType.EVENT ? intentOf(packet) : err("unknown_type");
-  },
+  read: (data) => readPacket(data, ownIntent),
   opened: ({ connectionId, epoch, resumes }) =>
     SOCKET_IO_MARKS.opened +
     JSON.stringify({ connectionId, epoch, resumes } satisfies SocketIoOpened),
@@ -75,13 +79,7 @@ export const SOCKET_IO_DIALECT: Dialect = {
     const { code, meaning } = CLOSE_CODES[why];
     return { code, reason: meaning };
   },
-  direct: {
-    // A client with connection state recovery takes a text in the last place for its position.
-    message: (name, data) => eventPacket(name, data, {}),
-    answer: (ack, data) =>
-      encodePacket({ type: PacketType.ACK, nsp: "/", id: Number(ack), data: [data] }),
-    call: (id, name, data) => `${SOCKET_IO_MARKS.call}${id}:${JSON.stringify([name, data])}`,
-  },
+  direct: SOCKET_IO_DIRECT,
 };
 
 /** Reads a packet that needs no binary attachment; null: it is malformed, or needs one. */
@@ -105,7 +103,8 @@ export function encodePacket(packet: Packet): string {
   return String(encoder.encode(packet)[0]);
 }
 
-function eventPacket(name: string, ...data: readonly unknown[]): string {
+/** Text of an event with these arguments. */
+export function eventPacket(name: string, ...data: readonly unknown[]): string {
   return encodePacket({ type: PacketType.EVENT, nsp: "/", data: [name, ...data] });
 }
 
@@ -119,28 +118,42 @@ function readAnswer(text: string): Result<Intent, FrameErrorCode> {
   return ok({ kind: "answer", call: text.slice(1, colon), data: answer });
 }
 
-/** Packets of namespaces other than `/` do not get here, nor do events with reserved names. */
-function intentOf({ id, data }: Packet): Result<Intent, FrameErrorCode> {
-  const [name, ...rest] = data as readonly unknown[];
-  const argument = argumentOf(rest);
-  if (typeof name !== "string" || !argument.ok) return err("invalid_frame");
+/**
+ * Reads what the Worker passes on of a client: an event, or the answer to a call. Packets of namespaces other than `/`
+ * do not get here, nor do events with reserved names.
+ * @param own reads an event of a name that is not an extension's; null: it is a message for one
+ */
+export function readPacket(
+  data: string | ArrayBuffer,
+  own: (name: string, argument: unknown) => Result<Intent, FrameErrorCode> | null,
+): Result<Intent, FrameErrorCode> {
+  if (typeof data !== "string") return err("binary");
+  if (data.startsWith(SOCKET_IO_MARKS.call)) return readAnswer(data);
+  const packet = decodePacket(data);
+  if (packet?.type !== PacketType.EVENT) return err("unknown_type");
+  const [name, ...rest] = packet.data as readonly unknown[];
+  if (typeof name !== "string") return err("invalid_frame");
+  const argument = rest[0] ?? null;
+  const intent = own(name, argument);
+  const hasSeveral = rest.length > 1;
+  if (intent !== null) return hasSeveral ? err("invalid_frame") : intent;
+  // Extensions take one argument. None is null.
+  if (hasSeveral) return ok({ kind: "unknown" });
+  const ack = packet.id === undefined ? {} : { ack: String(packet.id) };
+  return ok({ kind: "message", name, data: argument, ...ack });
+}
+
+function ownIntent(name: string, argument: unknown): Result<Intent, FrameErrorCode> | null {
   switch (name) {
     case "reauth": {
-      const asked = Token.safeParse(argument.value);
+      const asked = Token.safeParse(argument);
       return asked.success ? ok({ kind: "renew", token: asked.data.token }) : err("invalid_token");
     }
     case "subscribe": {
-      const asked = Topics.safeParse(argument.value);
+      const asked = Topics.safeParse(argument);
       return asked.success ? ok({ kind: "subscribe", topics: asked.data }) : err("invalid_frame");
     }
-    default: {
-      const ack = id === undefined ? {} : { ack: String(id) };
-      return ok({ kind: "message", name, data: argument.value, ...ack });
-    }
+    default:
+      return null;
   }
-}
-
-/** Extensions take one argument. None is null. */
-function argumentOf(list: readonly unknown[]): Result<unknown, FrameErrorCode> {
-  return list.length > 1 ? err("invalid_frame") : ok(list[0] ?? null);
 }

@@ -6,14 +6,14 @@ import {
 } from "../../protocol/limits.ts";
 import type { Dialect } from "../core/dialect.ts";
 import { resumePositionFrom } from "../core/resume.ts";
-import { SOCKET_IO_DIALECT } from "../dialects/socket-io.ts";
 import type { HubEnv } from "../env.ts";
-import type { HubKind } from "../kind.ts";
+import type { Absorber, HubKind } from "../kind.ts";
 import { AnonymousPlaces } from "./anonymous-places.ts";
 import type { EdgeSocket } from "./edge-socket.ts";
 import { enter, type Knock } from "./hand-over.ts";
 import { type Language, serveBeforeAuth } from "./pre-auth.ts";
-import { serveSocketIo } from "./socket-io.ts";
+import type { Waiting } from "./edge-client.ts";
+import { serveSocketIo, type SocketIoManners } from "./socket-io.ts";
 
 /** Keeps work alive that the client's leaving would cancel (`waitUntil`). */
 type KeepAlive = (work: Promise<unknown>) => void;
@@ -48,11 +48,14 @@ export function acceptBare(
   const languageOf = ({ kind, dialect }: Offered): Language => ({
     dialect,
     limits: kind.limits,
-    enter: ({ token, resume: asked }) => {
+    ping: kind.ping,
+    ...absorbing(kind),
+    enter: ({ token, resume: asked, about }) => {
       // A position in the frame wins over one in the query.
       const isInFrame = asked.epoch !== undefined || asked.seq !== undefined;
       return enter(env, kind, {
         token,
+        about,
         hub: kind.parameter === undefined ? undefined : query.get(kind.parameter) || undefined,
         resume: isInFrame ? asked : resumePositionFrom(query),
         ...optionsFrom(query),
@@ -63,13 +66,18 @@ export function acceptBare(
   });
   const asked = offered.find(({ isAskedFor }) => isAskedFor?.(query) === true);
   const [first, ...others] = asked === undefined ? offered : ([asked] as const);
-  return accept(request, AUTHENTICATION_DEADLINE_MS, (client, leave) =>
-    serveBeforeAuth(client, [languageOf(first), ...others.map(languageOf)], { leave, keepAlive }),
+  return accept(request, AUTHENTICATION_DEADLINE_MS, (client, waiting) =>
+    serveBeforeAuth(client, [languageOf(first), ...others.map(languageOf)], {
+      ...waiting,
+      keepAlive,
+    }),
   );
 }
 
 /**
  * Accepts a client of Socket.IO, or refuses one that speaks another version or transport, as Engine.IO does.
+ * @param dialect one of the kind's, in packets of Socket.IO
+ * @param manners where the kind's clients expect something else than those of the event stream
  * @returns the answer; null: too many of them wait or come at once
  */
 export function acceptSocketIo(
@@ -77,30 +85,40 @@ export function acceptSocketIo(
   env: HubEnv,
   keepAlive: KeepAlive,
   kind: HubKind,
+  dialect: Dialect,
+  manners?: SocketIoManners,
 ): Response | null {
   const { searchParams: query } = new URL(request.url);
   const refusal = refusalOf(request, query);
   if (refusal !== null) return Response.json(refusal, { status: 400 });
-  return accept(request, SOCKET_IO_CONNECT_DEADLINE_MS, (client, leave) =>
+  return accept(request, SOCKET_IO_CONNECT_DEADLINE_MS, (client, waiting) =>
     serveSocketIo(client, {
       limits: kind.limits,
-      leave,
+      ...(manners === undefined ? {} : { manners }),
+      ...absorbing(kind),
+      ...waiting,
       keepAlive,
       newId: () => crypto.randomUUID(),
+      firstCall: crypto.getRandomValues(new Uint32Array(1))[0] ?? 0,
       enter: (auth, resume) => {
         const asked = kind.parameter === undefined ? undefined : auth[kind.parameter];
         return enter(env, kind, {
           token: auth.token,
+          about: auth,
           hub: typeof asked === "string" ? asked : undefined,
           resume,
           batch: false,
           signals: auth["signals"] === true,
-          dialect: SOCKET_IO_DIALECT.name,
+          dialect: dialect.name,
           edge: "socket-io",
         });
       },
     }),
   );
+}
+
+function absorbing({ absorber }: HubKind): { readonly absorb?: Absorber } {
+  return absorber === undefined ? {} : { absorb: absorber(systemClock) };
 }
 
 /** Engine.IO's own codes and words, which its clients show. */
@@ -120,12 +138,15 @@ function refusalOf(
 function accept(
   request: Request,
   ms: number,
-  serve: (client: EdgeSocket, leave: () => void) => void,
+  serve: (client: EdgeSocket, waiting: Waiting) => void,
 ): Response | null {
   const address = clientNetwork(request.headers.get("CF-Connecting-IP") ?? undefined);
   const place = places.take(address, systemClock(), ms);
   if (place === null) return null;
   const { 0: client, 1: server } = new WebSocketPair();
-  serve(server, () => places.leave(place));
+  serve(server, {
+    leave: () => places.leave(place),
+    closing: () => places.closing(place, systemClock()),
+  });
   return new Response(null, { status: 101, webSocket: client });
 }

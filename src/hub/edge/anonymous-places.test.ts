@@ -6,6 +6,7 @@ import {
   UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS,
   UNAUTHENTICATED_ACCEPTS_PER_SECOND,
   UNAUTHENTICATED_ACCEPTS_PER_SECOND_PER_ADDRESS,
+  UNAUTHENTICATED_CLOSING_MS,
   UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
   UNAUTHENTICATED_SOCKETS_PER_ISOLATE,
 } from "../../protocol/limits.ts";
@@ -46,6 +47,23 @@ class Bench {
 const flooding = (): string => "flooding";
 
 describe("HUB-18 places of clients that have not said who they are", () => {
+  test("are kept by clients that were closed and have not answered, for a minute", () => {
+    const bench = new Bench();
+    const places = Array.from({ length: UNAUTHENTICATED_SOCKETS_PER_ADDRESS }, () =>
+      bench.take("a"),
+    );
+    bench.now += MS;
+    // The deadline closes them at the same moment as their time is up.
+    for (const place of places) if (place !== null) bench.places.closing(place, bench.now);
+    bench.now += UNAUTHENTICATED_CLOSING_MS - 1;
+    expect(bench.take("a")).toBeNull();
+    const [answers] = places;
+    if (answers !== null && answers !== undefined) bench.places.leave(answers);
+    expect([bench.take("a") !== null, bench.take("a")]).toEqual([true, null]);
+    bench.now += 1;
+    expect(bench.stay(places.length, () => "a")).toBe(places.length - 1);
+  });
+
   test("are limited in all, and one that leaves makes room", () => {
     const bench = new Bench();
     const first = bench.take("first");

@@ -3,13 +3,14 @@ import {
   UNAUTHENTICATED_ACCEPTS_BURST_PER_ADDRESS,
   UNAUTHENTICATED_ACCEPTS_PER_SECOND,
   UNAUTHENTICATED_ACCEPTS_PER_SECOND_PER_ADDRESS,
+  UNAUTHENTICATED_CLOSING_MS,
   UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
   UNAUTHENTICATED_SOCKETS_PER_ISOLATE,
 } from "../../protocol/limits.ts";
 import { AcceptRate } from "../core/accept-rate.ts";
 
-/** The place of a client that has not said who it is. `until`: milliseconds. */
-export type Place = { readonly address: string; readonly until: number };
+/** The place of a client that has not said who it is. */
+export type Place = { readonly address: string };
 
 /**
  * The clients of one isolate that have not said who they are (hub.md, pre-auth): how many wait, in all and from
@@ -18,7 +19,8 @@ export type Place = { readonly address: string; readonly until: number };
  */
 export class AnonymousPlaces {
   readonly #rate = new AnonymousAcceptRate();
-  readonly #places = new Set<Place>();
+  /** Until when each is taken at most, milliseconds. */
+  readonly #places = new Map<Place, number>();
 
   /**
    * Takes a place for a new client.
@@ -30,17 +32,26 @@ export class AnonymousPlaces {
    */
   take(address: string, now: number, ms: number): Place | null {
     let fromAddress = 0;
-    for (const place of this.#places) {
-      if (place.until <= now) this.#places.delete(place);
+    for (const [place, until] of this.#places) {
+      if (until <= now) this.#places.delete(place);
       else if (place.address === address) fromAddress += 1;
     }
     const hasPlace =
       this.#places.size < UNAUTHENTICATED_SOCKETS_PER_ISOLATE &&
       fromAddress < UNAUTHENTICATED_SOCKETS_PER_ADDRESS;
     if (!hasPlace || !this.#rate.take(address, now)) return null;
-    const place = { address, until: now + ms };
-    this.#places.add(place);
+    const place = { address };
+    this.#places.set(place, now + ms);
     return place;
+  }
+
+  /**
+   * The client was closed, and has not answered: its connection lasts as long as it likes, so it keeps its place for
+   * {@link UNAUTHENTICATED_CLOSING_MS}.
+   * @param now milliseconds
+   */
+  closing(place: Place, now: number): void {
+    this.#places.set(place, now + UNAUTHENTICATED_CLOSING_MS);
   }
 
   /** Frees a place. */

@@ -1,7 +1,8 @@
 import type { Timer } from "../../platform/clock.ts";
 import type { Result } from "../../platform/result.ts";
-import { CLOSE_CODES, type CloseName } from "../../protocol/close-codes.ts";
+import type { CloseName } from "../../protocol/close-codes.ts";
 import {
+  CLIENT_LOST,
   close,
   type EdgeSocket,
   HUB_LOST,
@@ -11,14 +12,16 @@ import {
   type SocketEnd,
 } from "./edge-socket.ts";
 
-/** How a hub is told that a client was lost. */
-const CLIENT_LOST: SocketEnd = {
-  code: CLOSE_CODES.goingAway.code,
-  reason: CLOSE_CODES.goingAway.meaning,
+/** What becomes of the place of a client among those who wait. */
+export type Waiting = {
+  /** It is free: the client has entered its hub, or its end is closed. Called once. */
+  readonly leave: () => void;
+  /** The client was closed before it had entered, and has not answered yet. Called before `leave`, at most once. */
+  readonly closing: () => void;
 };
 
 /** What a protocol hears of its client and its hub. */
-export type EdgeClientPorts = {
+export type EdgeClientPorts = Waiting & {
   readonly client: EdgeSocket;
   readonly timer: Timer;
   /** Milliseconds until {@link EdgeClientPorts.onLate}, unless the client has entered. */
@@ -30,9 +33,7 @@ export type EdgeClientPorts = {
   readonly onHubFrame: (frame: string) => void;
   /** The hub has closed, or was lost. The client is closed in the same way after this. */
   readonly onHubEnd?: (end: SocketEnd) => void;
-  /** It does not wait any more: it has entered or it is over. Called once. */
-  readonly leave: () => void;
-  /** Both ends are closed. */
+  /** Both ends are closed, or will be as soon as they answer. */
   readonly onOver?: () => void;
 };
 
@@ -44,18 +45,17 @@ export class EdgeClient {
   readonly #ports: EdgeClientPorts;
   #state: "waiting" | "entering" | "open" | "over" = "waiting";
   #hub: EdgeSocket | null = null;
-  #leave: () => void;
+  /** Whether it has its place among those who wait. */
+  #hasPlace = true;
+  readonly #cancelDeadline: () => void;
 
   /** Accepts the client's socket. */
   constructor(ports: EdgeClientPorts) {
     this.#ports = ports;
-    const { client, timer, deadlineMs, onLate, onFrame, leave } = ports;
-    const cancelDeadline = timer(deadlineMs, onLate);
-    this.#leave = () => {
-      this.#leave = () => {};
-      cancelDeadline();
-      leave();
-    };
+    const { client, timer, deadlineMs, onLate, onFrame } = ports;
+    this.#cancelDeadline = timer(deadlineMs, onLate);
+    // Otherwise the runtime gives a Blob: its length has another name, and no hub could be sent it.
+    client.binaryType = "arraybuffer";
     client.addEventListener("message", ({ data }) => {
       if (this.#state !== "over") onFrame(data as string | ArrayBuffer);
     });
@@ -110,6 +110,7 @@ export class EdgeClient {
   end(end: SocketEnd): void {
     if (this.#state === "over") return;
     this.#over();
+    if (this.#hasPlace) this.#ports.closing();
     close(this.#ports.client, end);
     if (this.#hub !== null) close(this.#hub, end);
   }
@@ -119,6 +120,7 @@ export class EdgeClient {
       this.#over();
       if (this.#hub !== null) close(this.#hub, passedOn(end, CLIENT_LOST));
     }
+    this.#leave();
     // Its close is answered.
     close(this.#ports.client, passedOn(end, CLIENT_LOST));
   }
@@ -135,7 +137,14 @@ export class EdgeClient {
 
   #over(): void {
     this.#state = "over";
-    this.#leave();
+    this.#cancelDeadline();
     this.#ports.onOver?.();
+  }
+
+  #leave(): void {
+    if (!this.#hasPlace) return;
+    this.#hasPlace = false;
+    this.#cancelDeadline();
+    this.#ports.leave();
   }
 }

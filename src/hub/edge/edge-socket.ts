@@ -1,7 +1,10 @@
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 
 /** One end of a WebSocket in the Worker: towards a client, or towards a hub. */
-export type EdgeSocket = Pick<WebSocket, "readyState" | "accept" | "send" | "close"> & {
+export type EdgeSocket = Pick<
+  WebSocket,
+  "readyState" | "binaryType" | "accept" | "send" | "close"
+> & {
   addEventListener(type: "message", listen: (event: { readonly data: unknown }) => void): void;
   addEventListener(type: "close", listen: (event: SocketEnd) => void): void;
   addEventListener(type: "error", listen: () => void): void;
@@ -19,8 +22,14 @@ export const HUB_LOST: SocketEnd = {
   reason: CLOSE_CODES.restart.meaning,
 };
 
+/** How a hub is told that a client was lost. */
+export const CLIENT_LOST: SocketEnd = {
+  code: CLOSE_CODES.goingAway.code,
+  reason: CLOSE_CODES.goingAway.meaning,
+};
+
 /** The code of a close frame without a code (RFC 6455 §7.4.1). */
-const NO_STATUS = 1005;
+export const NO_STATUS = 1005;
 
 /** The length of the reason of a close, in characters that are at most one byte each (RFC 6455 §5.5). */
 const REASON_MAX = 123;

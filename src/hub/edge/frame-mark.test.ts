@@ -20,6 +20,7 @@ const entry: fc.Arbitrary<Entry> = fc.record({
   ts: fc.nat(),
   at: fc.nat(),
   audience: fc.constant(null),
+  except: fc.constant(null),
   topic: fc.constant(null),
   trace: fc.constant(null),
 });

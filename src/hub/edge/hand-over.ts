@@ -1,28 +1,35 @@
 import { systemClock } from "../../platform/clock.ts";
-import { CONNECTIONS, takeOf } from "../../platform/http/limit-user.ts";
+import { takeOf } from "../../platform/http/limit-user.ts";
 import { log } from "../../platform/log.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
 import type { ResumePosition } from "../core/resume.ts";
-import { type HubEnv, relayName } from "../env.ts";
+import { type HubEnv, isHubName, relayName } from "../env.ts";
 import { type Handover, HANDOVER_HEADER, writeHandover } from "../handover.ts";
 import type { HubKind } from "../kind.ts";
 import { askPlacementAgain, placeOf } from "../placement-cache.ts";
-import type { EdgeSocket } from "./edge-socket.ts";
+import { CLIENT_LOST, close, type EdgeSocket } from "./edge-socket.ts";
 
-/** Why a hub does not take a client: its ticket or token was used or revoked, or the hub takes nobody now. */
-export type NotTaken = "unauthorized" | "unavailable";
+/**
+ * Why a hub does not take a client: its ticket or token was used or revoked, no hub may have this name, or the hub
+ * takes nobody now.
+ */
+export type NotTaken = "unauthorized" | "forbidden" | "unavailable";
 
 /**
  * Hands a client over to its hub, or to one of its relays.
+ * @param client aborts when the client leaves; absent: somebody else closes the socket then
  * @returns the hub's answer, with the socket
  */
 export async function handOver(
   env: HubEnv,
   kind: Pick<HubKind, "name" | "hubs" | "relays">,
   handover: Handover,
+  client?: AbortSignal,
 ): Promise<Result<Response, NotTaken>> {
   const { hub: name, relay } = handover;
+  // An object with such a name could not start, and the client would come back for ever.
+  if (!isHubName(name)) return err("forbidden");
   const relays = relay === undefined ? undefined : kind.relays?.(env);
   const object =
     relays === undefined || relay === undefined
@@ -32,7 +39,11 @@ export async function handOver(
   const headers = { Upgrade: "websocket", [HANDOVER_HEADER]: writeHandover(handover) };
   try {
     const answer = await object.fetch("https://hub/", { headers });
-    if (answer.status === 101) return ok(answer);
+    if (answer.status === 101) {
+      // Nobody would ever close the hub's socket.
+      if (client?.aborted === true) closeUnused(answer);
+      return ok(answer);
+    }
     if (answer.status === 401) return err("unauthorized");
     if (answer.status === 503) askPlacementAgain(kind, name);
   } catch (error) {
@@ -42,12 +53,20 @@ export async function handOver(
   return err("unavailable");
 }
 
+function closeUnused({ webSocket }: Response): void {
+  if (webSocket === null) return;
+  webSocket.accept();
+  close(webSocket, CLIENT_LOST);
+}
+
 /** Who says by its first frame who it is, and how it wants to be served. */
 export type Knock = Pick<Handover, "batch" | "signals" | "dialect" | "edge"> & {
   readonly token: string;
   /** The hub that it asks for; undefined: the one that its kind chooses. */
   readonly hub?: string | undefined;
   readonly resume: ResumePosition;
+  /** What it says of itself, for its kind of hub. */
+  readonly about?: unknown;
 };
 
 /**
@@ -58,13 +77,13 @@ export type Knock = Pick<Handover, "batch" | "signals" | "dialect" | "edge"> & {
 export async function enter(
   env: HubEnv,
   kind: HubKind,
-  { token, hub: asked, resume, ...options }: Knock,
+  { token, hub: asked, resume, about, ...options }: Knock,
 ): Promise<Result<EdgeSocket, CloseName>> {
   try {
-    const admitted = await kind.authenticate(env, token, systemClock(), asked);
+    const admitted = await kind.authenticate(env, token, systemClock(), asked, about);
     if (!admitted.ok) return admitted;
     const { hub, identity } = admitted.value;
-    const counted = await takeOf(env, CONNECTIONS, identity.sub);
+    const counted = await takeOf(env, kind.connects, identity.sub);
     if (!counted.allowed) return err("overloaded");
     const place = await placeOf(kind, env, hub, identity.sub);
     const taken = await handOver(env, kind, {
@@ -75,7 +94,7 @@ export async function enter(
       identity,
       ...place,
     });
-    if (!taken.ok) return err(taken.error === "unauthorized" ? "unauthorized" : "overloaded");
+    if (!taken.ok) return err(taken.error === "unavailable" ? "overloaded" : taken.error);
     const { webSocket } = taken.value;
     return webSocket === null ? err("overloaded") : ok(webSocket);
   } catch (error) {

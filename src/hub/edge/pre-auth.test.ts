@@ -7,9 +7,11 @@ import {
   AUTHENTICATION_DEADLINE_MS,
   BAD_FRAMES_MAX,
   CLIENT_FRAME_MAX_BYTES,
+  CLIENT_FRAMES_PER_WINDOW,
   CREDIT_WINDOW_BYTES,
   EPOCH_MAX_LENGTH,
   FIRST_FRAME_MS,
+  FRAME_DEPTH_MAX,
   UNACKNOWLEDGED_BYTES_MAX,
   UNAUTHENTICATED_FRAMES_MAX,
 } from "../../protocol/limits.ts";
@@ -32,22 +34,30 @@ class Bench {
   readonly asked: Asked[] = [];
   /** Whether the client's place among those who wait is free again. */
   hasLeft = false;
+  /** How often it was closed while it had its place. */
+  closing = 0;
   /** Work that goes on when the client has left. */
   readonly kept: Promise<unknown>[] = [];
   /** Ends the check of the token. */
   decide: (entered: Entered) => void = () => {};
   readonly #timers = new VirtualTimers(this.time);
 
-  /** @param entered what comes of each token at once; null: {@link decide} says it */
+  /**
+   * @param entered what comes of each token at once; null: {@link decide} says it
+   * @param more replaces what its kinds of hubs say
+   */
   constructor(
     sides: readonly [ClientSide, ...ClientSide[]],
     entered?: CloseName | "open" | null,
     connected: FarEnd = new FarEnd(),
+    more: Partial<Language> = {},
   ) {
     this.hub = connected;
     const languageOf = ({ dialect }: ClientSide): Language => ({
       dialect,
       limits: KIND.limits,
+      ping: KIND.ping,
+      ...more,
       enter: async ({ token, resume }) => {
         this.asked.push({ dialect: dialect.name, token, resume });
         if (entered === undefined || entered === "open") return ok(this.hub.worker);
@@ -61,6 +71,9 @@ class Bench {
     serveBeforeAuth(this.client.worker, [languageOf(first), ...others.map(languageOf)], {
       leave: () => {
         this.hasLeft = true;
+      },
+      closing: () => {
+        this.closing += 1;
       },
       keepAlive: (work) => this.kept.push(work),
       timer: this.#timers.timer,
@@ -116,6 +129,33 @@ describe.each([GUILD_CLIENT, OPCODE_CLIENT])(
       expect(bench.client.closed).toEqual(endOf("authenticationTimeout"));
       expect([bench.hasLeft, bench.runningTimers, bench.asked]).toEqual([true, 0, []]);
       expect(bench.heard(side)).toEqual(greeted);
+    });
+
+    test("that does not answer its close keeps its place until its end is closed", async () => {
+      const bench = waiting();
+      bench.client.ignoreClose();
+      await bench.time.pass(AUTHENTICATION_DEADLINE_MS);
+      expect(bench.client.closed).toEqual(endOf("authenticationTimeout"));
+      expect([bench.hasLeft, bench.closing, bench.runningTimers]).toEqual([false, 1, 0]);
+      bench.client.answer();
+      expect([bench.hasLeft, bench.closing]).toEqual([true, 1]);
+      const lost = waiting();
+      lost.client.ignoreClose();
+      await lost.time.pass(AUTHENTICATION_DEADLINE_MS);
+      lost.client.breakOff();
+      expect([lost.hasLeft, lost.closing]).toEqual([true, 1]);
+      const refused = waiting("unauthorized");
+      refused.client.ignoreClose();
+      await refused.say(say.authenticate("t"));
+      expect([refused.hasLeft, refused.closing]).toEqual([false, 1]);
+    });
+
+    test("that has entered its hub has no place to keep, however it is closed", async () => {
+      const bench = await entered();
+      bench.client.ignoreClose();
+      bench.hub.end(1012);
+      await bench.time.quiet();
+      expect([bench.client.closed?.code, bench.hasLeft, bench.closing]).toEqual([1012, true, 0]);
     });
 
     test("has its own deadline, which frames do not move", async () => {
@@ -545,4 +585,121 @@ describe("where a client may speak two dialects", () => {
     // It acknowledges, so the window applies.
     expect(bench.client.closed?.code).toBe(OPCODE_CLIENT.dialect.farewell("overloaded").code);
   });
+});
+
+describe("HUB-28 a kind of hubs of its own", () => {
+  const { ping, limits } = {
+    ping: { request: "are you there", answer: "I am" },
+    limits: { ...KIND.limits, badFrames: 5, framesBeforeAuth: 7, frameBytes: 100 },
+  };
+  const bench = (entered: CloseName | null | undefined, more: Partial<Language> = {}): Bench =>
+    new Bench([GUILD_CLIENT], entered, undefined, { ping, limits, ...more });
+
+  test("has a ping of its own, which the Worker answers before and after the client has entered", async () => {
+    const one = bench(undefined);
+    await one.say(ping.request, GUILD_CLIENT.say.authenticate("t"), ping.request);
+    expect(one.client.heard).toEqual([ping.answer, ping.answer]);
+    expect(one.hub.heard).toEqual([]);
+    // Another kind's is a frame like any other.
+    await one.say(PING_FRAME);
+    expect([one.client.heard.length, one.hub.heard]).toEqual([2, [PING_FRAME]]);
+  });
+
+  test("says how many unusable frames and how many at all a client may send before it enters", async () => {
+    const useless = bench(undefined);
+    for (let i = 1; i < limits.badFrames; i += 1) await useless.say("{");
+    expect(useless.client.closed).toBeNull();
+    await useless.say("{");
+    expect(useless.client.closed?.code).toBe(CLOSE_CODES.protocolError.code);
+    const endless = { ...limits, badFrames: Number.POSITIVE_INFINITY };
+    const many = bench(undefined, { limits: endless });
+    for (let i = 0; i < limits.framesBeforeAuth; i += 1) await many.say("{");
+    expect([many.client.closed, many.client.heard.length]).toEqual([null, limits.framesBeforeAuth]);
+    await many.say("{");
+    expect(many.client.closed?.code).toBe(CLOSE_CODES.tooManyFrames.code);
+  });
+
+  test("keeps two of its longest frames of a client whose token is checked", async () => {
+    const one = bench(null);
+    const half = "x".repeat(limits.frameBytes / 2);
+    await one.say(GUILD_CLIENT.say.authenticate("t"), half, half, half, half);
+    expect(one.client.closed).toBeNull();
+    await one.say("x");
+    expect(one.client.closed?.code).toBe(CLOSE_CODES.tooManyFrames.code);
+  });
+});
+
+describe("HUB-29 messages that say nothing new", () => {
+  const message = (name: string, data: unknown, ack?: string): string =>
+    JSON.stringify({ op: 20, d: { name, data, ...(ack === undefined ? {} : { ack }) } });
+  /** A client whose kind drops every "beat", and what its filter was asked. */
+  const filtered = async (): Promise<{ bench: Bench; asked: unknown[] }> => {
+    const asked: unknown[] = [];
+    const absorb: NonNullable<Language["absorb"]> = (name, data) => {
+      asked.push([name, data]);
+      return name === "beat";
+    };
+    const bench = new Bench([OPCODE_CLIENT], undefined, undefined, { absorb });
+    await bench.say(OPCODE_CLIENT.say.authenticate("t"));
+    return { bench, asked };
+  };
+
+  test("do not reach the hub, and everything else does, in its order", async () => {
+    const { bench, asked } = await filtered();
+    const others = [message("other", 1), OPCODE_CLIENT.say.subscribe([]), "nonsense"];
+    await bench.say(message("beat", { n: 1 }), ...others, message("beat", null));
+    expect(bench.hub.heard).toEqual(others);
+    expect(asked).toEqual([
+      ["beat", { n: 1 }],
+      ["other", 1],
+      ["beat", null],
+    ]);
+    expect(bench.client.closed).toBeNull();
+  });
+
+  test("reach it if they wait for an answer, or are too long to be looked at", async () => {
+    const { bench, asked } = await filtered();
+    const frames = [message("beat", 1, "a"), message("beat", "x".repeat(600))];
+    await bench.say(...frames);
+    expect(bench.hub.heard).toEqual(frames);
+    expect(asked).toEqual([]);
+  });
+
+  test("that came before the client has entered are judged as well", async () => {
+    const bench = new Bench([OPCODE_CLIENT], null, undefined, {
+      absorb: (name) => name === "beat",
+    });
+    await bench.say(OPCODE_CLIENT.say.authenticate("t"), message("beat", 1), message("other", 1));
+    bench.decide(ok(bench.hub.worker));
+    await bench.time.quiet();
+    expect(bench.hub.heard).toEqual([message("other", 1)]);
+  });
+
+  test("count to the limit of frames", async () => {
+    const { bench } = await filtered();
+    const most = Array.from({ length: CLIENT_FRAMES_PER_WINDOW }, () => message("beat", 1));
+    await bench.say(...most);
+    expect(bench.client.closed).toBeNull();
+    await bench.say(message("beat", 1));
+    expect(bench.client.closed?.code).toBe(OPCODE_CLIENT.dialect.farewell("tooManyFrames").code);
+  });
+
+  test("are judged with the acknowledgements that go with them", async () => {
+    const { bench } = await filtered();
+    const acknowledgement = OPCODE_CLIENT.say.acknowledge(3);
+    await bench.say(acknowledgement);
+    expect(bench.hub.heard).toEqual([acknowledgement]);
+  });
+});
+
+test("HUB-9 an `auth` frame that is nested too deep is unusable", async () => {
+  const nested = (depth: number): string =>
+    `{"type":"auth","token":"t","more":${"[".repeat(depth)}${"]".repeat(depth)}}`;
+  const deep = new Bench([GUILD_CLIENT]);
+  await deep.say(nested(FRAME_DEPTH_MAX));
+  expect(deep.heard(GUILD_CLIENT)).toEqual([{ what: "refused", code: "invalid_frame" }]);
+  expect(deep.asked).toEqual([]);
+  const deepest = new Bench([GUILD_CLIENT]);
+  await deepest.say(nested(FRAME_DEPTH_MAX - 1));
+  expect(deepest.asked).toHaveLength(1);
 });

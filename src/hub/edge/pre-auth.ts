@@ -2,31 +2,34 @@ import { type Clock, systemClock, systemTimer, type Timer } from "../../platform
 import type { Result } from "../../platform/result.ts";
 import { isLongerThan } from "../../protocol/bytes.ts";
 import type { CloseName } from "../../protocol/close-codes.ts";
-import { PING_FRAME, PONG_FRAME } from "../../protocol/frames.ts";
-import {
-  AUTHENTICATION_DEADLINE_MS,
-  BAD_FRAMES_MAX,
-  FIRST_FRAME_MS,
-  UNAUTHENTICATED_FRAMES_MAX,
-} from "../../protocol/limits.ts";
+import { AUTHENTICATION_DEADLINE_MS, FIRST_FRAME_MS } from "../../protocol/limits.ts";
 import type { Dialect, Intent } from "../core/dialect.ts";
+import { readBounded } from "../core/read-bounded.ts";
 import { countFrame, type FrameWindow } from "../core/frame-rate.ts";
 import { readCarried, readTaken, taken } from "../core/carried.ts";
+import type { StreamKind } from "../core/stream-kind.ts";
 import type { StreamLimits } from "../core/stream-limits.ts";
-import { EdgeClient } from "./edge-client.ts";
+import type { Absorber } from "../kind.ts";
+import { EdgeClient, type Waiting } from "./edge-client.ts";
 import type { EdgeSocket } from "./edge-socket.ts";
 import { SentWindow } from "./sent-window.ts";
 
 /** What a pong costs that the client does not read: the runtime needs that much for each frame (`credit.md`). */
 const PONG_COST = 1_100;
 
-/** Longer frames of clients are no acknowledgements. */
-const ACKNOWLEDGEMENT_MAX_BYTES = 256;
+/** What is kept of a client while its token is checked, in its longest frames. */
+const HELD_FRAMES = 2;
+
+/** Longer frames of clients are calls and answers. They are passed on without a look. */
+const LOOKED_AT_MAX_BYTES = 512;
 
 /** A dialect that a client without a ticket may speak, and the hubs that it leads to. */
 export type Language = {
   readonly dialect: Dialect;
   readonly limits: StreamLimits;
+  readonly ping: StreamKind["ping"];
+  /** Decides what of the client's messages says nothing new to its hub. Absent: everything does. */
+  readonly absorb?: Absorber;
   /** Opens a socket to the client's hub. Never rejects. */
   readonly enter: (intent: Authenticate) => Promise<Result<EdgeSocket, CloseName>>;
 };
@@ -34,9 +37,7 @@ export type Language = {
 type Authenticate = Extract<Intent, { readonly kind: "authenticate" }>;
 
 /** What {@link serveBeforeAuth} needs beside the languages. */
-export type PreAuthPorts = {
-  /** Frees the client's place among those who wait. */
-  readonly leave: () => void;
+export type PreAuthPorts = Waiting & {
   /** Keeps work alive that the client's leaving would cancel. */
   readonly keepAlive: (work: Promise<unknown>) => void;
   readonly timer?: Timer;
@@ -69,15 +70,17 @@ class PreAuth {
   #hasSpoken = false;
   #frames = 0;
   #bad = 0;
-  #pings: FrameWindow | undefined;
+  /** Frames that do not go to the hub, which would count them. */
+  #counted: FrameWindow | undefined;
   /** Frames from while the token is checked. */
   #held: (string | ArrayBuffer)[] = [];
+  #heldLength = 0;
   #window: SentWindow | null = null;
 
   constructor(
     socket: EdgeSocket,
     languages: readonly [Language, ...Language[]],
-    { leave, keepAlive, timer = systemTimer, clock = systemClock }: PreAuthPorts,
+    { leave, closing, keepAlive, timer = systemTimer, clock = systemClock }: PreAuthPorts,
   ) {
     this.#languages = languages;
     this.#keepAlive = keepAlive;
@@ -96,14 +99,16 @@ class PreAuth {
         cancelGreeting();
         leave();
       },
+      closing,
+      onOver: cancelGreeting,
     });
     if (isAlone) this.#greet();
   }
 
-  /** Until the language is known, a frame may be as long as any of them allows. */
-  get #frameBytes(): number {
-    if (this.#client.state === "open") return this.#language.limits.frameBytes;
-    return Math.max(...this.#languages.map(({ limits }) => limits.frameBytes));
+  /** Until the language is known, a client may do what any of them allows. */
+  #limit(of: "frameBytes" | "framesBeforeAuth"): number {
+    if (this.#client.state === "open") return this.#language.limits[of];
+    return Math.max(...this.#languages.map(({ limits }) => limits[of]));
   }
 
   #greet(): void {
@@ -119,11 +124,11 @@ class PreAuth {
     this.#hasSpoken = true;
     // The Worker answers pings: one does not show that the client has taken what was sent before, and would look to
     // the hub as if it did (HUB-10).
-    if (data === PING_FRAME) {
+    if (data === this.#language.ping.request) {
       this.#pong();
       return;
     }
-    if (isLongerThan(data, this.#frameBytes)) {
+    if (isLongerThan(data, this.#limit("frameBytes"))) {
       this.#refuse("frameTooBig");
       return;
     }
@@ -133,23 +138,39 @@ class PreAuth {
       return;
     }
     this.#frames += 1;
-    if (this.#frames > UNAUTHENTICATED_FRAMES_MAX) this.#refuse("tooManyFrames");
-    else if (state === "entering") this.#held.push(data);
+    if (this.#frames > this.#limit("framesBeforeAuth")) this.#refuse("tooManyFrames");
+    else if (state === "entering") this.#hold(data);
     else this.#read(data);
   }
 
-  #pong(): void {
-    const { window, allowed } = countFrame(this.#pings, this.#clock(), 0, this.#language.limits);
-    this.#pings = window;
+  #hold(data: string | ArrayBuffer): void {
+    this.#heldLength += typeof data === "string" ? data.length : data.byteLength;
+    if (this.#heldLength > HELD_FRAMES * this.#language.limits.frameBytes) {
+      this.#refuse("tooManyFrames");
+    } else this.#held.push(data);
+  }
+
+  /** Counts a frame that does not go to the hub. @returns false: it is one too many, and the client is closed */
+  #count(): boolean {
+    const { window, allowed } = countFrame(this.#counted, this.#clock(), 0, this.#language.limits);
+    this.#counted = window;
     if (!allowed) this.#refuse("tooManyFrames");
-    else if (this.#window?.add(PONG_COST, null) === false) this.#refuse("overloaded");
-    else this.#client.send(PONG_FRAME);
+    return allowed;
+  }
+
+  #pong(): void {
+    if (!this.#count()) return;
+    if (this.#window?.add(PONG_COST, null) === false) this.#refuse("overloaded");
+    else this.#client.send(this.#language.ping.answer);
   }
 
   #read(data: string | ArrayBuffer): void {
     const { language, read } = understood(this.#languages, this.#language, data);
     this.#language = language;
-    if (!read.ok && read.error === "invalid_token") {
+    const hasNoToken = read.ok
+      ? read.value.kind === "authenticate" && read.value.token === ""
+      : read.error === "invalid_token";
+    if (hasNoToken) {
       this.#refuse("unauthorized");
       return;
     }
@@ -157,7 +178,7 @@ class PreAuth {
       this.#bad += 1;
       const why = read.ok ? "not_authenticated" : read.error;
       this.#client.send(language.dialect.refused(why));
-      if (this.#bad >= BAD_FRAMES_MAX) this.#refuse("protocolError");
+      if (this.#bad >= language.limits.badFrames) this.#refuse("protocolError");
       return;
     }
     this.#keepAlive(this.#enter(language, read.value));
@@ -184,8 +205,19 @@ class PreAuth {
 
   /** Passes a frame of the client on to the hub. */
   #passOn(data: string | ArrayBuffer): void {
-    const number = acknowledgedBy(data, this.#language.dialect);
-    if (number !== null) this.#window?.acknowledge(number);
+    const { dialect, absorb } = this.#language;
+    const intent = isLongerThan(data, LOOKED_AT_MAX_BYTES) ? null : readBounded(dialect, data);
+    if (intent?.ok === true) {
+      const { value } = intent;
+      if (value.kind === "acknowledge" && value.number !== null) {
+        this.#window?.acknowledge(value.number);
+      }
+      const isAsking = value.kind !== "message" || value.ack !== undefined;
+      if (!isAsking && absorb?.(value.name, value.data) === true) {
+        this.#count();
+        return;
+      }
+    }
     // What only the Worker may say reaches the hub as a frame that no dialect has.
     this.#client.toHub(readTaken(data) === null ? data : "");
   }
@@ -198,14 +230,6 @@ class PreAuth {
   }
 }
 
-/** The number that a frame acknowledges, or null. */
-function acknowledgedBy(data: string | ArrayBuffer, dialect: Dialect): number | null {
-  // Longer frames are calls and answers. They are not parsed twice.
-  if (isLongerThan(data, ACKNOWLEDGEMENT_MAX_BYTES)) return null;
-  const read = dialect.read(data);
-  return read.ok && read.value.kind === "acknowledge" ? read.value.number : null;
-}
-
 /**
  * Chooses the language that reads a frame as an authentication, else the one that understands most of it. On a tie the
  * language of the greeting wins.
@@ -215,9 +239,9 @@ function understood(
   greeted: Language,
   data: string | ArrayBuffer,
 ): { readonly language: Language; readonly read: ReturnType<Dialect["read"]> } {
-  let best = { language: greeted, read: greeted.dialect.read(data) };
+  let best = { language: greeted, read: readBounded(greeted.dialect, data) };
   for (const language of languages) {
-    const read = language.dialect.read(data);
+    const read = readBounded(language.dialect, data);
     if (rank(read) > rank(best.read)) best = { language, read };
   }
   return best;

@@ -4,18 +4,26 @@ import type { CloseName } from "../../protocol/close-codes.ts";
 import {
   BAD_FRAMES_MAX,
   CLIENT_FRAME_MAX_BYTES,
+  CLIENT_FRAME_WINDOW_MS,
+  CLIENT_FRAMES_PER_WINDOW,
   CREDIT_WINDOW_BYTES,
   ENGINE_IO_PING_INTERVAL_MS,
   ENGINE_IO_PING_TIMEOUT_MS,
   FRAME_DEPTH_MAX,
   SOCKET_IO_CONNECT_DEADLINE_MS,
+  SOCKET_IO_REFUSED_MS,
 } from "../../protocol/limits.ts";
 import { FarEnd, VirtualTimers } from "../../testing/edge-ends.ts";
 import { VirtualTime } from "../../testing/virtual-time.ts";
 import type { ResumePosition } from "../core/resume.ts";
 import { GUILD_STREAM } from "../guild-kind.ts";
 import type { EdgeSocket } from "./edge-socket.ts";
-import { serveSocketIo, type SocketIoAuth } from "./socket-io.ts";
+import {
+  serveSocketIo,
+  type SocketIoAuth,
+  type SocketIoManners,
+  type SocketIoPorts,
+} from "./socket-io.ts";
 
 type Entered = { readonly auth: SocketIoAuth; readonly resume: ResumePosition };
 
@@ -27,18 +35,28 @@ class Bench {
   readonly hub = new FarEnd();
   readonly entered: Entered[] = [];
   left = 0;
+  /** How often it was closed while it had its place. */
+  closing = 0;
   /** Work that goes on when the client has left. */
   readonly kept: Promise<unknown>[] = [];
 
-  constructor(outcome?: CloseName | Promise<Result<EdgeSocket, CloseName>>) {
+  constructor(
+    outcome?: CloseName | Promise<Result<EdgeSocket, CloseName>>,
+    more: Pick<Partial<SocketIoPorts>, "manners" | "absorb" | "firstCall"> = {},
+  ) {
     serveSocketIo(this.client.worker, {
       limits: GUILD_STREAM.limits,
+      ...more,
       timer: this.timers.timer,
       newId: () => "engine-1",
       keepAlive: (work) => this.kept.push(work),
       leave: () => {
         this.left += 1;
       },
+      closing: () => {
+        this.closing += 1;
+      },
+      clock: () => this.time.now,
       enter: async (auth, resume) => {
         this.entered.push({ auth, resume });
         if (outcome instanceof Promise) return outcome;
@@ -48,8 +66,12 @@ class Bench {
   }
 
   /** A client whose session has begun. */
-  static async open(auth: object = {}, resumes = false): Promise<Bench> {
-    const bench = new Bench();
+  static async open(
+    auth: object = {},
+    resumes = false,
+    more: Pick<Partial<SocketIoPorts>, "manners" | "absorb" | "firstCall"> = {},
+  ): Promise<Bench> {
+    const bench = new Bench(undefined, more);
     bench.client.say(`40${JSON.stringify({ token: "t", ...auth })}`);
     await bench.time.quiet();
     bench.hub.say(`:o${JSON.stringify({ connectionId: "c1", epoch: "E", resumes })}`);
@@ -109,6 +131,16 @@ describe("a client of Socket.IO (HUB-25)", () => {
     expect(bench.told).toEqual(['21["desk.echo",{"a":":"}]', '2["b"]']);
   });
 
+  test("answers no call with what it was asked on an earlier connection", async () => {
+    const bench = await Bench.open({}, false, { firstCall: 7 });
+    bench.hub.say(':cA:["add",[1,2]]');
+    expect(bench.last).toBe('427["add",[1,2]]');
+    bench.client.say('430["of before"]');
+    expect(bench.told).toEqual([]);
+    bench.client.say("437[3]");
+    expect(bench.told).toEqual(["cA:[3]"]);
+  });
+
   test("answers a call once, under a number of its own", async () => {
     const bench = await Bench.open();
     bench.hub.say(':c01ABC:["add",[1,2]]').say(':c01DEF:["sub",[1,2]]');
@@ -132,6 +164,34 @@ describe("a client of Socket.IO (HUB-25)", () => {
     // Nobody has asked for another one.
     bench.client.say("3");
     expect(bench.told).toEqual(["t4"]);
+  });
+
+  test.each([
+    ["pongs that nobody asked for", "3"],
+    ["noops", "6"],
+    ["answers to unknown calls", "437[9]"],
+  ])("HUB-9 may send %s as often as other frames, and is closed for more", async (_, frame) => {
+    const bench = await Bench.open();
+    for (let window = 0; window < 2; window += 1) {
+      for (let i = 0; i < CLIENT_FRAMES_PER_WINDOW; i += 1) bench.client.say(frame);
+      expect([bench.client.closed, bench.told]).toEqual([null, []]);
+      if (window === 0) await bench.time.pass(CLIENT_FRAME_WINDOW_MS);
+    }
+    bench.client.say(frame);
+    expect(bench.client.closed?.code).toBe(4429);
+  });
+
+  test("HUB-9 may answer each ping and each call, however many there are", async () => {
+    const bench = await Bench.open();
+    const text = "x".repeat(CREDIT_WINDOW_BYTES / 16);
+    for (let seq = 1; seq <= 2 * CLIENT_FRAMES_PER_WINDOW; seq += 1) {
+      bench.hub.say(`${seq}:2["${text}"]`).say(`:c${seq}:["add"]`);
+      bench.client
+        .say("3")
+        .say(`43${seq - 1}[1]`)
+        .say(`43${seq - 1}[1]`);
+    }
+    expect(bench.client.closed).toBeNull();
   });
 
   test("is pinged when it is quiet, which its hub does not hear of", async () => {
@@ -209,9 +269,12 @@ describe("a client of Socket.IO (HUB-25)", () => {
       // A client that stays away closes by itself; one that does not is closed in time.
       if (packet !== null) {
         expect(bench.client.closed).toBeNull();
-        await bench.time.pass(SOCKET_IO_CONNECT_DEADLINE_MS);
+        await bench.time.pass(SOCKET_IO_REFUSED_MS - 1);
+        expect(bench.client.closed).toBeNull();
+        await bench.time.pass(1);
       }
       expect(bench.client.closed?.code).toBe(code);
+      expect([bench.closing, bench.left, bench.timers.running]).toEqual([1, 1, 0]);
     },
   );
 
@@ -321,5 +384,97 @@ describe("a client of Socket.IO (HUB-25)", () => {
     bench.client.breakOff();
     await bench.kept[0];
     expect(bench.hub.closed?.code).toBe(1001);
+  });
+});
+
+describe("HUB-25 the manners of a kind of hubs", () => {
+  const AWAY = 4001;
+  const manners: SocketIoManners = {
+    pingIntervalMs: 1_000,
+    pingTimeoutMs: 500,
+    reconnect: (code) => (code === AWAY || code === 4401 ? "no" : "yes"),
+    refusal: ({ code }) => ({ message: `refused with ${code}` }),
+    recovers: false,
+    farewell: () => null,
+  };
+
+  test("say how often a client is pinged", async () => {
+    const bench = await Bench.open({}, false, { manners });
+    const handshake = { pingInterval: 1_000, pingTimeout: 500 };
+    expect(JSON.parse(bench.client.heard[0]?.slice(1) ?? "")).toMatchObject(handshake);
+    await bench.time.pass(1_000);
+    expect(bench.last).toBe("2");
+    await bench.time.pass(499);
+    expect(bench.client.closed).toBeNull();
+    await bench.time.pass(1);
+    expect(bench.client.closed?.code).toBe(1001);
+  });
+
+  test("may let nobody go on where they were", async () => {
+    const bench = await Bench.open({ pid: "E.c0", offset: "7" }, false, { manners });
+    expect(bench.entered[0]?.resume).toEqual({});
+    expect(bench.last).toBe('40{"sid":"c1"}');
+  });
+
+  test("say what a refused client is told, by the Worker and by its hub", async () => {
+    const early = new Bench("unauthorized", { manners });
+    early.client.say('40{"token":"t"}');
+    await early.time.quiet();
+    expect(early.last).toBe('44{"message":"refused with 4401"}');
+    const late = new Bench(undefined, { manners });
+    late.client.say('40{"token":"t"}');
+    await late.time.quiet();
+    late.hub.end(AWAY, "not you");
+    expect(late.last).toBe(`44{"message":"refused with ${AWAY}"}`);
+    expect(late.client.closed).toEqual({ code: AWAY, reason: "not you" });
+    // One that may come back is only closed.
+    const busy = new Bench("overloaded", { manners });
+    busy.client.say('40{"token":"t"}');
+    await busy.time.quiet();
+    expect([busy.client.heard.length, busy.client.closed?.code]).toEqual([1, 1013]);
+  });
+
+  test.each([
+    [AWAY, ["41"]],
+    [1009, []],
+    [1012, []],
+  ])("say what comes before a close with %i", async (code, packets) => {
+    const bench = await Bench.open({}, false, { manners });
+    const before = bench.client.heard.length;
+    bench.hub.end(code);
+    expect(bench.client.heard.slice(before)).toEqual(packets);
+    expect(bench.client.closed?.code).toBe(code);
+  });
+});
+
+describe("HUB-29 messages of Socket.IO that say nothing new", () => {
+  test("do not reach the hub, and everything else does, in its order", async () => {
+    const asked: unknown[] = [];
+    const bench = await Bench.open({}, false, {
+      absorb: (name, data) => {
+        asked.push([name, data]);
+        return name === "beat";
+      },
+    });
+    for (const packet of ['42["beat",{"n":1}]', '42["other"]', '420["beat"]', '42["beat",1,2]']) {
+      bench.client.say(packet);
+    }
+    bench.client.say('42["beat"]');
+    // One that waits for an answer, or that no extension takes, is for the hub.
+    expect(bench.told).toEqual(['2["other"]', '20["beat"]', '2["beat",1,2]']);
+    expect(asked).toEqual([
+      ["beat", { n: 1 }],
+      ["other", undefined],
+      ["beat", undefined],
+    ]);
+    expect(bench.client.closed).toBeNull();
+  });
+
+  test("count to the limit of frames", async () => {
+    const bench = await Bench.open({}, false, { absorb: () => true });
+    for (let i = 0; i < CLIENT_FRAMES_PER_WINDOW; i += 1) bench.client.say('42["beat"]');
+    expect(bench.client.closed).toBeNull();
+    bench.client.say('42["beat"]');
+    expect(bench.client.closed?.code).toBe(4429);
   });
 });

@@ -4,10 +4,15 @@ import {
 } from "engine.io-parser";
 import { type Packet, PacketType } from "socket.io-parser";
 import { z } from "zod";
-import { systemTimer, type Timer } from "../../platform/clock.ts";
+import { type Clock, systemClock, systemTimer, type Timer } from "../../platform/clock.ts";
 import type { Result } from "../../platform/result.ts";
 import { isLongerThan } from "../../protocol/bytes.ts";
-import { CLOSE_CODES, type CloseName, reconnectAfter } from "../../protocol/close-codes.ts";
+import {
+  CLOSE_CODES,
+  type CloseCode,
+  type CloseName,
+  reconnectAfter,
+} from "../../protocol/close-codes.ts";
 import { isDeeperThan } from "../../protocol/json-depth.ts";
 import {
   BAD_FRAMES_MAX,
@@ -17,8 +22,11 @@ import {
   EPOCH_MAX_LENGTH,
   FRAME_DEPTH_MAX,
   SOCKET_IO_CONNECT_DEADLINE_MS,
+  SOCKET_IO_REFUSED_MS,
 } from "../../protocol/limits.ts";
+import { countFrame, type FrameWindow } from "../core/frame-rate.ts";
 import type { ResumePosition } from "../core/resume.ts";
+import type { Absorber } from "../kind.ts";
 import { readCarried, taken } from "../core/carried.ts";
 import type { StreamLimits } from "../core/stream-limits.ts";
 import {
@@ -27,7 +35,7 @@ import {
   SOCKET_IO_MARKS,
   type SocketIoOpened,
 } from "../dialects/socket-io.ts";
-import { EdgeClient } from "./edge-client.ts";
+import { EdgeClient, type Waiting } from "./edge-client.ts";
 import type { EdgeSocket, SocketEnd } from "./edge-socket.ts";
 import { MARKED_PART, NOTHING, SentWindow, TOLD_PART, type Total } from "./sent-window.ts";
 
@@ -47,23 +55,62 @@ const Auth = z.looseObject({
     .catch(undefined),
 });
 
+/** Something stands where the token should. */
+const HasToken = z.looseObject({ token: z.unknown().refine(Boolean) });
+
 /** The payload of a CONNECT packet. */
 export type SocketIoAuth = z.infer<typeof Auth>;
 
+/** What clients of different areas expect of a server of Socket.IO. */
+export type SocketIoManners = {
+  /** How often a client is pinged, and how long its answer may take, milliseconds. */
+  readonly pingIntervalMs: number;
+  readonly pingTimeoutMs: number;
+  /** What a client is to do after a close with this code. */
+  readonly reconnect: (code: number) => CloseCode["reconnect"];
+  /** The data of a CONNECT_ERROR. @param hasToken whether the CONNECT had one */
+  readonly refusal: (end: SocketEnd, hasToken: boolean) => Readonly<Record<string, unknown>>;
+  /** Whether a client may go on where it was: it gets a `pid`, and comes back with an offset. */
+  readonly recovers: boolean;
+  /** The last event before a close, or null. */
+  readonly farewell: (end: SocketEnd) => readonly unknown[] | null;
+};
+
+/** Those of the event stream (docs/socket-io.md). */
+const STREAM_MANNERS: SocketIoManners = {
+  pingIntervalMs: ENGINE_IO_PING_INTERVAL_MS,
+  pingTimeoutMs: ENGINE_IO_PING_TIMEOUT_MS,
+  reconnect: reconnectAfter,
+  refusal: ({ code, reason }) => ({
+    message: reason,
+    data: { code, reconnect: reconnectAfter(code) },
+  }),
+  recovers: true,
+  farewell: ({ code, reason }) => ["close", { code, reason, reconnect: reconnectAfter(code) }],
+};
+
 /** What {@link serveSocketIo} needs. */
-export type SocketIoPorts = {
+export type SocketIoPorts = Waiting & {
   readonly limits: StreamLimits;
-  /** Opens a socket to the client's hub, in the dialect of `dialects/socket-io.ts`. Never rejects. */
+  /** Absent: those of the event stream. */
+  readonly manners?: SocketIoManners;
+  /** Decides what of the client's messages says nothing new to its hub. Absent: everything does. */
+  readonly absorb?: Absorber;
+  /** Opens a socket to the client's hub, in packets of Socket.IO with {@link SOCKET_IO_MARKS}. Never rejects. */
   readonly enter: (
     auth: SocketIoAuth,
     resume: ResumePosition,
   ) => Promise<Result<EdgeSocket, CloseName>>;
-  /** Frees the client's place among those who wait. */
-  readonly leave: () => void;
   /** Keeps work alive that the client's leaving would cancel. */
   readonly keepAlive: (work: Promise<unknown>) => void;
   readonly newId: () => string;
+  /**
+   * The number of the first call to the client. Absent: 0. A client that is asked, and comes back before it answers,
+   * answers on its new connection: there the number must not be the one of another call.
+   */
+  readonly firstCall?: number;
   readonly timer?: Timer;
+  readonly clock?: Clock;
 };
 
 /**
@@ -82,13 +129,16 @@ type Ping = { readonly position: number | null; readonly sent: Total };
 
 class SocketIo {
   readonly #ports: SocketIoPorts;
+  readonly #manners: SocketIoManners;
   readonly #timer: Timer;
+  readonly #clock: Clock;
   readonly #client: EdgeClient;
   readonly #window: SentWindow;
   /** Its session has begun. */
   #isOpened = false;
   /** Why its CONNECT was refused. */
   #refusedFor: CloseName | null = null;
+  #hasToken = true;
   /** The `pid` of the session that the client wants to go on with. */
   #pid = "";
   /** The position of a client that has everything that was sent. */
@@ -100,15 +150,21 @@ class SocketIo {
   #told = NOTHING;
   /** The hub's ids of the calls that the client has not answered, by the ids of their packets. */
   readonly #calls = new Map<number, string>();
-  #callIds = 0;
+  #callIds: number;
   /** How often it asked for a namespace that there is not. Each is answered, also to a client that does not read. */
   #strangers = 0;
+  /** Frames that do not go to the hub, which would count them. */
+  #frames: FrameWindow | undefined;
   #cancelHeartbeat: () => void = () => {};
+  #cancelRefusal: () => void = () => {};
 
   constructor(socket: EdgeSocket, ports: SocketIoPorts) {
-    const { limits, newId, leave, timer = systemTimer } = ports;
+    const { limits, newId, leave, closing, timer = systemTimer, manners = STREAM_MANNERS } = ports;
     this.#ports = ports;
+    this.#callIds = ports.firstCall ?? 0;
+    this.#manners = manners;
     this.#timer = timer;
+    this.#clock = ports.clock ?? systemClock;
     this.#window = new SentWindow(limits);
     this.#client = new EdgeClient({
       client: socket,
@@ -119,13 +175,17 @@ class SocketIo {
       onHubFrame: (frame) => this.#carry(frame),
       onHubEnd: (end) => this.#sayFarewell(end),
       leave,
-      onOver: () => this.#cancelHeartbeat(),
+      closing,
+      onOver: () => {
+        this.#cancelHeartbeat();
+        this.#cancelRefusal();
+      },
     });
     const handshake = {
       sid: newId(),
       upgrades: [],
-      pingInterval: ENGINE_IO_PING_INTERVAL_MS,
-      pingTimeout: ENGINE_IO_PING_TIMEOUT_MS,
+      pingInterval: manners.pingIntervalMs,
+      pingTimeout: manners.pingTimeoutMs,
       maxPayload: limits.frameBytes,
     };
     this.#engine("open", JSON.stringify(handshake));
@@ -134,9 +194,10 @@ class SocketIo {
 
   /** Pings after the interval, and closes when a ping has no answer in time. */
   #beat(): void {
-    this.#cancelHeartbeat = this.#timer(ENGINE_IO_PING_INTERVAL_MS, () => {
+    const { pingIntervalMs, pingTimeoutMs } = this.#manners;
+    this.#cancelHeartbeat = this.#timer(pingIntervalMs, () => {
       if (this.#pings.length === 0) this.#ping();
-      this.#cancelHeartbeat = this.#timer(ENGINE_IO_PING_TIMEOUT_MS, () => this.#end("goingAway"));
+      this.#cancelHeartbeat = this.#timer(pingTimeoutMs, () => this.#end("goingAway"));
     });
   }
 
@@ -166,6 +227,7 @@ class SocketIo {
         break;
       }
       case "noop":
+        this.#count();
         break;
       case "close":
         this.#leave();
@@ -175,10 +237,24 @@ class SocketIo {
     }
   }
 
-  /** A pong that nobody asked for is ignored. */
+  /**
+   * Counts a frame that does not go to the hub to the same limit as the hub does (HUB-9).
+   * One over the limit closes the client.
+   */
+  #count(): void {
+    const { limits } = this.#ports;
+    const { window, allowed } = countFrame(this.#frames, this.#clock(), this.#callIds, limits);
+    this.#frames = window;
+    if (!allowed) this.#end("tooManyFrames");
+  }
+
+  /** A pong that nobody asked for acknowledges nothing. */
   #acknowledge(): void {
     const ping = this.#pings.shift();
-    if (ping === undefined) return;
+    if (ping === undefined) {
+      this.#count();
+      return;
+    }
     this.#cancelHeartbeat();
     this.#beat();
     const { position, sent } = ping;
@@ -201,7 +277,8 @@ class SocketIo {
     }
     switch (packet.type) {
       case PacketType.EVENT:
-        this.#client.toHub(text);
+        if (this.#isAbsorbed(packet)) this.#count();
+        else this.#client.toHub(text);
         break;
       case PacketType.ACK:
         this.#answerCall(packet);
@@ -212,6 +289,12 @@ class SocketIo {
       default:
         this.#end("protocolError");
     }
+  }
+
+  #isAbsorbed({ id, data }: Packet): boolean {
+    const [name, ...rest] = data as readonly unknown[];
+    const isAsking = id !== undefined || typeof name !== "string" || rest.length > 1;
+    return !isAsking && this.#ports.absorb?.(name, rest[0]) === true;
   }
 
   #connect({ nsp, data }: Packet): void {
@@ -230,6 +313,7 @@ class SocketIo {
     }
     const auth = Auth.safeParse(data ?? {});
     if (!auth.success) {
+      this.#hasToken = HasToken.safeParse(data).success;
       this.#refuse("unauthorized");
       return;
     }
@@ -237,7 +321,7 @@ class SocketIo {
   }
 
   async #enter(auth: SocketIoAuth): Promise<void> {
-    const { pid, offset } = auth;
+    const { pid, offset } = this.#manners.recovers ? auth : {};
     this.#pid = pid ?? "";
     const resume =
       pid === undefined || offset === undefined
@@ -274,7 +358,8 @@ class SocketIo {
   #opened({ connectionId, epoch, resumes }: SocketIoOpened): void {
     this.#isOpened = true;
     const pid = resumes ? this.#pid : `${epoch}.${connectionId}`;
-    this.#packet({ type: PacketType.CONNECT, nsp: "/", data: { sid: connectionId, pid } });
+    const data = { sid: connectionId, ...(this.#manners.recovers ? { pid } : {}) };
+    this.#packet({ type: PacketType.CONNECT, nsp: "/", data });
   }
 
   #askClient(call: string, data: unknown[]): void {
@@ -289,7 +374,10 @@ class SocketIo {
 
   #answerCall({ id = -1, data }: Packet): void {
     const call = this.#calls.get(id);
-    if (call === undefined) return;
+    if (call === undefined) {
+      this.#count();
+      return;
+    }
     this.#calls.delete(id);
     this.#client.toHub(`${SOCKET_IO_MARKS.call}${call}:${JSON.stringify(data)}`);
   }
@@ -303,6 +391,7 @@ class SocketIo {
     this.#refusedFor = why;
     this.#sayFarewell({ code, reason });
     if (reconnect === "yes") this.#client.end({ code, reason });
+    else this.#cancelRefusal = this.#timer(SOCKET_IO_REFUSED_MS, () => this.#end(why));
   }
 
   /** The client has said that it leaves. */
@@ -321,14 +410,14 @@ class SocketIo {
    * Says why the connection ends. After DISCONNECT or CONNECT_ERROR a client does not come back by itself, so only a
    * client that should stay away gets them.
    */
-  #sayFarewell({ code, reason }: SocketEnd): void {
-    const reconnect = reconnectAfter(code);
+  #sayFarewell(end: SocketEnd): void {
+    const reconnect = this.#manners.reconnect(end.code);
     if (this.#isOpened) {
-      const data = ["close", { code, reason, reconnect }];
-      this.#packet({ type: PacketType.EVENT, nsp: "/", data });
+      const last = this.#manners.farewell(end);
+      if (last !== null) this.#packet({ type: PacketType.EVENT, nsp: "/", data: [...last] });
       if (reconnect === "no") this.#packet({ type: PacketType.DISCONNECT, nsp: "/" });
     } else if (reconnect !== "yes") {
-      const data = { message: reason, data: { code, reconnect } };
+      const data = this.#manners.refusal(end, this.#hasToken);
       this.#packet({ type: PacketType.CONNECT_ERROR, nsp: "/", data });
     }
   }

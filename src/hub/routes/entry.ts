@@ -9,7 +9,6 @@ import type { SessionIdentity } from "../core/session.ts";
 import { handOver } from "../edge/hand-over.ts";
 import { hubEnv } from "../env.ts";
 import { guildConfigOf } from "../guild-config.ts";
-import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import { GUILD_HUBS } from "../guild-kind.ts";
 import { identityOf, type Handover, type NoIdentity } from "../handover.ts";
 import { placeOf } from "../placement-cache.ts";
@@ -81,29 +80,18 @@ export function noSession(c: Context<AppEnv>, why: NoIdentity): ProblemAnswer {
 
 /** Hands a client over to its guild's hub. @returns the hub's answer with the socket, or the problem to answer with */
 export async function callHub(c: Context<AppEnv>, handover: Handover): Promise<Response> {
-  const { signal } = c.req.raw;
-  const work = handOver(hubEnv(c.env), GUILD_HUBS, handover).then((answer) => {
-    // Nobody would ever close the hub's socket.
-    if (answer.ok && signal.aborted) closeUnused(answer.value);
-    return answer;
-  });
+  const work = handOver(hubEnv(c.env), GUILD_HUBS, handover, c.req.raw.signal);
   keepAliveIn(c)(work);
   const taken = await work;
   if (taken.ok) return taken.value;
   if (taken.error === "unavailable") return hubUnavailable(c);
+  if (taken.error === "forbidden") return problem(c, "forbidden_guild", "No guild has this id.");
   return handover.ticket === undefined ? revokedToken(c) : badTicket(c);
 }
 
 /** Keeps work of a request alive that its client's leaving would cancel. */
 export function keepAliveIn(c: Context<AppEnv>): (work: Promise<unknown>) => void {
   return (work) => c.executionCtx.waitUntil(work);
-}
-
-function closeUnused({ webSocket }: Response): void {
-  if (webSocket === null) return;
-  const { code, meaning } = CLOSE_CODES.goingAway;
-  webSocket.accept();
-  webSocket.close(code, meaning);
 }
 
 /** The hub does not accept this client now, or has dropped it. */

@@ -95,15 +95,17 @@ Otherwise it is a long poll: the answer comes when there are events, or after \`
 export function mountEvents(app: OpenAPIHono<AppEnv>): void {
   app.openapi(route, async (c) => {
     // Hono routes HEAD here as well. It would open a session that nobody reads.
-    if (c.req.method !== "GET") {
-      return problem(c, "method_not_allowed", "This path takes GET.", {
-        headers: { Allow: "GET" },
-      });
-    }
+    if (c.req.method !== "GET") return refuseMethod(c);
     const answer = await serve(c, c.req.valid("query"), c.req.valid("header"));
     answer.headers.append("Vary", "Accept");
     return answer;
   });
+  // Elsewhere a path that takes GET takes HEAD as well, and says so.
+  app.all(route.path, refuseMethod);
+}
+
+function refuseMethod(c: Context<AppEnv>): Response {
+  return problem(c, "method_not_allowed", "This path takes GET.", { headers: { Allow: "GET" } });
 }
 
 async function serve(

@@ -437,6 +437,8 @@ describe("the route refuses", () => {
     const hub = new FakeHub();
     const response = await hub.call("", { ...bearer(alice), ...SSE }, { method: "HEAD" });
     expect([response.status, response.headers.get("Allow")]).toEqual([405, "GET"]);
+    const posted = await hub.call("", { ...bearer(alice), ...SSE }, { method: "POST" });
+    expect([posted.status, posted.headers.get("Allow")]).toEqual([405, "GET"]);
     expect(hub.handovers).toEqual([]);
   });
 

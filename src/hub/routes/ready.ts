@@ -18,8 +18,9 @@ const LOOK_EVERY_MS = 50;
 
 type Answer = { readonly ready: boolean; readonly checks: { readonly d1: boolean } };
 
+/** Whether a guild's hub has to answer: areas with other hubs have no hub that is always there. */
 function hasHub(areas: readonly Area[]): boolean {
-  return areas.some(({ hubs }) => hubs.length > 0);
+  return areas.some(({ hubs }) => hubs.includes(GUILD_HUBS.name));
 }
 
 function readyRoute(areas: readonly Area[]) {
@@ -31,7 +32,7 @@ function readyRoute(areas: readonly Area[]) {
     path: "/ready",
     operationId: "service.ready",
     tags: ["service"],
-    summary: "Whether everything that rooms need works",
+    summary: "Whether everything that the areas need works",
     responses: {
       200: jsonAnswer("It does", schema),
       503: jsonAnswer("Something does not: see `checks`", schema),

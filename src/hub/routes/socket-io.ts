@@ -1,6 +1,7 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { AppEnv } from "../../platform/http/app-env.ts";
+import { SOCKET_IO_DIALECT } from "../dialects/socket-io.ts";
 import { acceptSocketIo } from "../edge/accept.ts";
 import { hubEnv } from "../env.ts";
 import { GUILD_KIND } from "../kinds.ts";
@@ -13,7 +14,7 @@ import { hubUnavailable, keepAliveIn, refuseOrigin } from "./entry.ts";
 export function mountSocketIo(app: OpenAPIHono<AppEnv>): void {
   const serve = (c: Context<AppEnv>): Response =>
     refuseOrigin(c) ??
-    acceptSocketIo(c.req.raw, hubEnv(c.env), keepAliveIn(c), GUILD_KIND) ??
+    acceptSocketIo(c.req.raw, hubEnv(c.env), keepAliveIn(c), GUILD_KIND, SOCKET_IO_DIALECT) ??
     hubUnavailable(c);
   app.all("/socket.io", serve);
   app.all("/socket.io/", serve);
