@@ -34,6 +34,7 @@ const TEST_BINDINGS = {
   LOBBY_VC_ID: "100000000000000012",
   MATCH_MOVE_FROM: "anywhere",
   MATCH_GRACE_SECONDS: "60",
+  HAPPY_MASTER_SECRET: "test-sync-secret-0123456789-0123456789",
 };
 
 /** When a test or a hook is given up, milliseconds: no test is about how fast a busy machine is. */

@@ -14,17 +14,18 @@ export type Metafile = {
 };
 
 /** Budget of the whole Worker, KiB of gzip. With all five areas it will be 450. */
-export const WORKER_MAX_KIB = 236;
+export const WORKER_MAX_KIB = 268;
 
 /** Budget of each part, KiB of gzip. Their sum is a little more than the whole, because not all grow at once. */
 const PART_MAX_KIB: Readonly<Record<string, number>> = {
-  libraries: 120,
+  libraries: 125,
   protocol: 11,
   platform: 26,
   hub: 42,
   gateway: 8,
   rooms: 16,
   matches: 32,
+  sync: 26,
   entry: 5,
 };
 

@@ -30,6 +30,11 @@ const SCRIPTS = {
     `Usage: npm run proof:socket-io
   Clients of Socket.IO that nobody here wrote use a hub: in Node, in a browser, and in Python.`,
   ],
+  "proof:sync": [
+    "e2e/proof.ts",
+    `Usage: npm run proof:sync
+  The two published Happy clients use the Worker, unchanged: they are paired, called, cut off and killed.`,
+  ],
 };
 
 const [name = ""] = process.argv.splice(2, 1);

@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { areaNames } from "../src/config.ts";
 import { commandSettings } from "./stack/command-settings.ts";
 import { PART_LABELS, type PartName } from "./stack/names.ts";
 import { seconds, showProgress, terminalOutput } from "./stack/output.ts";
@@ -165,7 +166,8 @@ const ROWS: readonly (readonly [PartName, string])[] = [
 ];
 
 function printAddresses(): void {
-  const { urls, parts, needed } = settings;
+  const { urls, parts, needed, worker } = settings;
+  const areas = areaNames(worker);
   // Commands in other terminals look for the stack in .state unless STATE_DIR says where it is.
   const withState = process.env["STATE_DIR"] ? `STATE_DIR=${settings.stateDir} ` : "";
   const took = seconds(performance.now() - startedAt);
@@ -181,8 +183,15 @@ function printAddresses(): void {
       "",
       ...ROWS.flatMap(([name, note]) => (needed.has(name) ? [row(name, note)] : [])),
       "",
-      `  Open ${urls.worker} and sign in with any name, or in a second terminal:`,
-      `  curl ${urls.worker}/rooms -H "Authorization: Bearer $(${withState}npm run -s token -- alice)"`,
+      ...(areas.includes("rooms")
+        ? [
+            `  Open ${urls.worker} and sign in with any name, or in a second terminal:`,
+            `  curl ${urls.worker}/rooms -H "Authorization: Bearer $(${withState}npm run -s token -- alice)"`,
+          ]
+        : []),
+      ...(areas.includes("sync")
+        ? [`  Happy's client: HAPPY_SERVER_URL=${urls.worker} npx happy auth login`]
+        : []),
       "",
       output.dim(`  Logs: ${logDir} · Ctrl-C stops everything`),
       "",

@@ -17,7 +17,7 @@ import {
 import { invalidRequest, notFoundIn, unexpected } from "./platform/http/failures.ts";
 import { requestLog, securityHeaders } from "./platform/http/headers.ts";
 import { PROBLEM_DIALECT } from "./platform/http/problem-dialect.ts";
-import { mountService } from "./platform/http/service-routes.ts";
+import { mountService, type Service } from "./platform/http/service-routes.ts";
 import { collected, ConfigError } from "./platform/variables.ts";
 import { declareSecurity, documentOf, openApiDocument } from "./platform/openapi.ts";
 
@@ -63,7 +63,7 @@ export function createApp(
   app.use(areaCors, areaRateLimit, areaBody);
 
   declareSecurity(app, areas);
-  mountService(app, partners);
+  mountService(app, partners, serviceOf(areas));
   mountPageConfig(app, areas);
   mountReady(app, areas);
   for (const area of areas) area.mount(app, areas);
@@ -85,6 +85,15 @@ export function createApp(
     c.json({ ...asyncApi(), servers: streamServers(new URL(c.req.url)) }),
   );
   return app;
+}
+
+function serviceOf(areas: readonly Area[]): Service {
+  // The parts that areas build on have no variables of their own.
+  const chosen = areas.filter(({ config }) => config !== undefined);
+  return {
+    greeting: areas.find(({ greeting }) => greeting !== undefined)?.greeting ?? null,
+    isHealthJson: chosen.length > 0 && chosen.every(({ greeting }) => greeting !== undefined),
+  };
 }
 
 const apps = new WeakMap<object, OpenAPIHono<AppEnv>>();

@@ -14,7 +14,12 @@ import {
   notes,
   NOTES_QUOTA,
 } from "./testing/notes-area.ts";
-import { PAGE_ORIGIN } from "./testing/worker.ts";
+import { OPCODE_DIALECT } from "./testing/opcode-dialect.ts";
+import { SOON } from "./testing/soon.ts";
+import { SPACE, spacesArea } from "./testing/spaces-area.ts";
+import { TextClient } from "./testing/text-client.ts";
+import { testProvider, type TestProvider } from "./testing/tokens.ts";
+import { mockOutside, PAGE_ORIGIN } from "./testing/worker.ts";
 
 /** An origin that no area of the product allows. */
 const ELSEWHERE = "https://elsewhere.test";
@@ -288,7 +293,10 @@ describe("AREAS: each area starts with only its own variables", () => {
     expect(paths.filter((path) => /match|faceit|interactions/.test(path))).toEqual([]);
     const document = await (await ask(only, "/openapi.json")).json<{ tags: object[] }>();
     expect(document.tags).not.toContainEqual(expect.objectContaining({ name: "discord" }));
-    expect(await (await ask(only, "/config.json")).json()).toMatchObject({ matches: false });
+    expect(await (await ask(only, "/config.json")).json()).toMatchObject({
+      matches: false,
+      sync: false,
+    });
     const { checks } = await (await ask(only, "/ready")).json<{ checks: object }>();
     expect(Object.keys(checks)).toEqual(["d1", "hub", "gateway"]);
     const asyncApi = JSON.stringify(await (await ask(only, "/asyncapi.json")).json());
@@ -325,6 +333,24 @@ describe("AREAS: each area starts with only its own variables", () => {
     expect(top.headers.get("Content-Type")).toMatch(/json/);
     expect(top.headers.has("Access-Control-Allow-Origin")).toBe(false);
     expect((await ask(only, "/asyncapi.json")).status).toBe(200);
+  });
+
+  it("only sync: with the page, which signs in nobody and calls nobody else", async () => {
+    const page = new Response("the page", { headers: { "Content-Type": "text/html" } });
+    const only = deployment(["HAPPY_MASTER_SECRET"], {});
+    const ASSETS = {
+      fetch: async () => page.clone(),
+      connect: () => env.ASSETS.connect("nowhere.test:1"),
+    };
+    const withPage = { ...only, ASSETS };
+    expect(await (await ask(only, "/config.json")).json()).toEqual({ sync: true });
+    const top = await ask(withPage, "/", { Accept: "text/html" });
+    expect(await top.text()).toBe("the page");
+    expect(top.headers.get("Content-Security-Policy")).toContain(
+      "connect-src 'self' wss://hub.test; form-action 'self';",
+    );
+    // Happy's app reads the same path.
+    expect(await (await ask(withPage, "/")).text()).toContain("Welcome to Happy Server!");
   });
 
   it("everything together when everything is set", async () => {
@@ -549,5 +575,106 @@ describe("files (platform/files)", () => {
     const wide = { ...rules, maxBytes: 8 * MIB };
     await expect(putFile(large, { ...file, body }, wide)).rejects.toThrow("R2 is away");
     expect([taken.slice(2), deleted]).toEqual([[6 * MIB, -6 * MIB], ["k"]]);
+  });
+});
+
+describe("an area with clients on the product's /ws", () => {
+  const { area, arrived } = spacesArea();
+  const withIt = createApp([...AREAS, area]);
+  let alice: string;
+
+  let provider: TestProvider;
+
+  beforeAll(async () => {
+    provider = await testProvider();
+  });
+  beforeEach(async () => {
+    mockOutside(provider, () => new Response(null, { status: 404 }));
+    alice = await provider.mint({ sub: "alice" });
+    arrived.length = 0;
+  });
+
+  async function upgrade(
+    path: string,
+    headers: Record<string, string> = {},
+    app = withIt,
+  ): Promise<Response> {
+    address += 1;
+    const request = new Request(`https://hub.test${path}`, {
+      headers: { Upgrade: "websocket", "CF-Connecting-IP": `10.2.0.${address & 255}`, ...headers },
+    });
+    return app.fetch(request, env, createExecutionContext());
+  }
+  async function open(...given: Parameters<typeof upgrade>): Promise<TextClient> {
+    const { status, webSocket } = await upgrade(...given);
+    if (webSocket === null) throw new Error(`refused with ${status}`);
+    return new TextClient(webSocket);
+  }
+  const HELLO = OPCODE_DIALECT.hello?.();
+  const IDENTIFY = '{"op":2,"d":{"token":"bob"}}';
+  const auth = (): string => JSON.stringify({ type: "auth", token: alice });
+  const isServedByGuild = (client: TextClient): Promise<string> =>
+    client.hears('{"v":1,"type":"snapshot"');
+
+  it.each(["?v=1", "?encoding=json", "?v=1&encoding=json"])(
+    "greets those at once who ask for its dialect by %s, and takes no other from them",
+    async (query) => {
+      const client = await open(`/ws${query}`);
+      // It does not wait for the greeting of those who are silent for a moment.
+      client.send(auth());
+      client.send(IDENTIFY);
+      await vi.waitUntil(() => arrived.length === 1, SOON);
+      expect(client.texts).toEqual([HELLO, OPCODE_DIALECT.refused("invalid_frame")]);
+      const [{ hub, handover, socket } = { hub: "", handover: null, socket: null }] = arrived;
+      expect([hub, handover]).toEqual([
+        SPACE,
+        expect.objectContaining({ dialect: "opcode", edge: "pre-auth", hub: SPACE }),
+      ]);
+      socket?.send(':{"op":0}');
+      await client.hears('{"op":0}');
+      client.close();
+    },
+  );
+
+  it("takes by the first frame those who ask for nothing, and leaves native clients to their guild", async () => {
+    const [first, native, silent] = [await open("/ws"), await open("/ws"), await open("/ws")];
+    first.send(IDENTIFY);
+    native.send(auth());
+    await isServedByGuild(native);
+    await vi.waitUntil(() => arrived.length === 1, SOON);
+    expect(first.texts).toEqual([]);
+    expect(await silent.hears('{"op":10')).toBe(HELLO);
+    for (const client of [first, native, silent]) client.close();
+  });
+
+  it("gets nobody who has shown a token or a ticket before", async () => {
+    const bearer = { Authorization: `Bearer ${alice}` };
+    const byHeader = await open("/ws?v=1", bearer);
+    await isServedByGuild(byHeader);
+    const made = await call("POST", "/ws/ticket", { ...bearer, ...JSON_TYPE }, "{}");
+    const { ticket } = await made.json<{ ticket: string }>();
+    const byTicket = await open(`/ws?v=1&ticket=${encodeURIComponent(ticket)}`);
+    await isServedByGuild(byTicket);
+    expect(arrived).toEqual([]);
+    expect([...byHeader.texts, ...byTicket.texts]).not.toContain(HELLO);
+    for (const client of [byHeader, byTicket]) client.close();
+  });
+
+  it("lets no page of a foreign origin in, and nobody without a good token", async () => {
+    expect((await upgrade("/ws?v=1", { Origin: ELSEWHERE })).status).toBe(403);
+    const nobody = await open("/ws?v=1");
+    nobody.send('{"op":2,"d":{"token":""}}');
+    expect(await nobody.isClosed()).toBe(OPCODE_DIALECT.farewell("unauthorized").code);
+    expect(arrived).toEqual([]);
+  });
+
+  it("is not there where it does not run: the query asks for nothing, and its frames are refused", async () => {
+    const client = await open("/ws?v=1", {}, createApp(AREAS));
+    client.send(IDENTIFY);
+    await client.hears('{"v":1,"type":"error"');
+    client.send(auth());
+    await isServedByGuild(client);
+    expect([client.texts.includes(HELLO ?? ""), arrived]).toEqual([false, []]);
+    client.close();
   });
 });

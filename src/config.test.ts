@@ -273,8 +273,9 @@ describe("the origins that the page's scripts may call", () => {
     expect(pagePartners(both)(local)?.origins).toContain("http://127.0.0.1:8791");
   });
 
-  it("have no FACEIT without matches, and do not exist without rooms", () => {
+  it("have no FACEIT without matches, and do not exist without rooms and sync", () => {
     expect(pagePartners([{ name: "rooms" }])(local)?.origins).toHaveLength(2);
+    expect(pagePartners([{ name: "sync" }])({})).toEqual({ issuer: null, origins: [] });
     expect(pagePartners([{ name: "notes" }])({})).toBeNull();
   });
 });

@@ -1,9 +1,14 @@
 import { matchesVariables, type MatchesConfig } from "./features/matches/config.ts";
 import { roomsVariables, type RoomsConfig } from "./features/rooms/config.ts";
+import { syncVariables, type SyncConfig } from "./features/sync/config.ts";
 import { type AreaConfig, chosenAreas, collected, ConfigError } from "./platform/variables.ts";
 
 /** The variables of each area; absent: the area does not run. */
-export type Config = { readonly rooms?: RoomsConfig; readonly matches?: MatchesConfig };
+export type Config = {
+  readonly rooms?: RoomsConfig;
+  readonly matches?: MatchesConfig;
+  readonly sync?: SyncConfig;
+};
 
 /** Name of an area that `AREAS` may name. */
 export type AreaName = keyof Config;
@@ -11,6 +16,7 @@ export type AreaName = keyof Config;
 const VARIABLES = [
   { name: "rooms", config: roomsVariables },
   { name: "matches", config: matchesVariables },
+  { name: "sync", config: syncVariables },
 ] as const satisfies readonly { readonly name: AreaName; readonly config: AreaConfig }[];
 
 /**

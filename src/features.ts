@@ -1,5 +1,6 @@
 import { matches } from "./features/matches/index.ts";
 import { rooms } from "./features/rooms/index.ts";
+import { sync } from "./features/sync/index.ts";
 import { gateway, interactions } from "./gateway/index.ts";
 import type { Area } from "./hub/area.ts";
 import type { HubEnv } from "./hub/env.ts";
@@ -14,7 +15,7 @@ import { chosenAreas, ConfigError } from "./platform/variables.ts";
  * All areas, and the parts that they need (stream, gateway, interactions). A new area is a folder, a file of
  * tables, a file of events and a line here.
  */
-export const AREAS: readonly Area[] = [stream, rooms, gateway, matches, interactions];
+export const AREAS: readonly Area[] = [stream, rooms, gateway, matches, interactions, sync];
 
 /** The areas that run in a deployment with these variables: the chosen ones, and the parts that they need. */
 export function runningAreas(
@@ -50,7 +51,12 @@ export function hubParts(
   const areas = running.value.filter(({ hubs }) => hubs.includes(kind.name));
   return {
     extensions: areas.flatMap(({ extension }) => extension ?? []),
-    events: new Set(areas.flatMap(({ events }) => events.map(({ name }) => name))),
+    events: new Set(
+      areas.flatMap(({ events, plainEvents = [] }) => [
+        ...events.map(({ name }) => name),
+        ...plainEvents,
+      ]),
+    ),
   };
 }
 

@@ -502,6 +502,12 @@ async function send(request: Request): Promise<Response> {
   return app.fetch(request, interactionEnv, createExecutionContext());
 }
 
+/** A failure of sync (sync.md §1), or of Engine.IO where its clients connect. */
+const SyncFailure = z.union([
+  z.looseObject({ error: z.string().min(1) }),
+  z.strictObject({ code: z.number().int(), message: z.string().min(1) }),
+]);
+
 async function checkAnswer(
   route: Route,
   odd: OddRequest,
@@ -518,7 +524,12 @@ async function checkAnswer(
   expect(headers.get("X-Request-Id")).toMatch(/^[\da-f-]{36}$/);
   const isHead = request.method === "HEAD";
   const type = headers.get("Content-Type") ?? "";
-  if (type === PROBLEM_TYPE && !isHead) {
+  // Where there is no such path, the owner of its beginning answers.
+  const isSync = /^\/v[123](?:\/|$)/.test(new URL(request.url).pathname);
+  const isSyncFailure = isSync && status >= 400 && type.startsWith("application/json") && !isHead;
+  if (isSyncFailure) {
+    SyncFailure.parse(await response.json());
+  } else if (type === PROBLEM_TYPE && !isHead) {
     const problem = Problem.parse(await response.json());
     expect(problem.status).toBe(status);
     expect(problem.code).not.toBe("internal");
@@ -527,7 +538,7 @@ async function checkAnswer(
   if (status >= 400 && !isHead) {
     const isPage = route.path.startsWith("/faceit/") && type.startsWith("text/html");
     const isReady = route.path === "/ready" && status === 503;
-    expect(isPage || isReady || type === PROBLEM_TYPE).toBe(true);
+    expect(isPage || isReady || isSyncFailure || type === PROBLEM_TYPE).toBe(true);
   }
   const { operation } = route;
   const { body } = request;

@@ -1,5 +1,6 @@
 import { appFor } from "./app.ts";
 import type { Env } from "./env.ts";
+import { USER_KIND } from "./features/sync/wire.ts";
 import { AREAS, hubParts, runHourly, runningAreas } from "./features.ts";
 import { Relay } from "./hub/relay.ts";
 import { Hub } from "./hub/hub.ts";
@@ -15,6 +16,13 @@ export { RateLimiter } from "./platform/rate-limiter.ts";
 export class GuildHub extends Hub {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env, GUILD_KIND, hubParts(GUILD_KIND, env));
+  }
+}
+
+/** The hub of an account, with the extensions of the areas. */
+export class UserHub extends Hub {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env, USER_KIND, hubParts(USER_KIND, env));
   }
 }
 

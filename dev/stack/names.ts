@@ -18,6 +18,7 @@ export function ofParts<T>(value: (part: PartName) => T): Record<PartName, T> {
 export const AREA_PARTS: Readonly<Record<AreaName, readonly PartName[]>> = {
   rooms: ["idp", "discord", "gateway"],
   matches: ["idp", "discord", "faceit", "gateway"],
+  sync: [],
 };
 
 /** The name of each part in the stack's output. */

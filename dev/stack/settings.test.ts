@@ -129,13 +129,30 @@ describe("AREAS", () => {
     expect(settings({ AREAS: "rooms,matches" }).parts).toContain("faceit");
   });
 
+  it("may be sync alone, which needs nothing but the Worker and a secret", () => {
+    const { parts, needed, worker } = settings({ AREAS: "sync" });
+    expect(parts).toEqual(["worker"]);
+    expect([...needed]).toEqual(["worker"]);
+    expect(worker["HAPPY_MASTER_SECRET"]).toBe(fresh["HAPPY_MASTER_SECRET"]);
+    const without = { HAPPY_MASTER_SECRET: "" };
+    expect(problems({ AREAS: "sync" }, without)).toContain("HAPPY_MASTER_SECRET: is missing");
+  });
+
+  it("has no sync with a .dev.vars that is older than its secret", () => {
+    const { parts, worker } = settings({}, { HAPPY_MASTER_SECRET: "" });
+    expect(parts).toHaveLength(5);
+    expect(areaNames(worker)).toEqual(["rooms", "matches"]);
+    expect(areaNames(settings({}).worker)).toEqual(["rooms", "matches", "sync"]);
+  });
+
   it("is refused with an unknown name, and without an area that another one needs", () => {
     expect(problems({ AREAS: "rooms,chess" })).toContain('no area "chess"');
     expect(problems({ AREAS: "matches" })).toContain("matches needs rooms");
   });
 
   it("has parts for every area", () => {
-    expect(Object.keys(AREA_PARTS)).toEqual(areaNames({ PRIMARY_GUILD_ID: "1" }));
+    const all = { PRIMARY_GUILD_ID: "1", HAPPY_MASTER_SECRET: "2" };
+    expect(Object.keys(AREA_PARTS)).toEqual(areaNames(all));
   });
 });
 
@@ -263,6 +280,7 @@ describe("the example", () => {
     );
     expect(parseVariables(example)).toEqual({
       HUB_SECRET: "",
+      HAPPY_MASTER_SECRET: "",
       DISCORD_BOT_TOKEN: "",
       FACEIT_WEBHOOK_SECRET: "",
       FACEIT_API_KEY: "",

@@ -231,7 +231,7 @@ function idProblems(worker: Variables, hasMatches: boolean): string[] {
 
 /** The parts that the areas of this stack need. `parseConfig` reports a wrong choice of areas. */
 function neededParts(variable: (name: string) => string | undefined): ReadonlySet<PartName> {
-  const names = ["AREAS", "PRIMARY_GUILD_ID", "DISCORD_BOT_TOKEN"];
+  const names = ["AREAS", "PRIMARY_GUILD_ID", "DISCORD_BOT_TOKEN", "HAPPY_MASTER_SECRET"];
   try {
     const areas = areaNames(Object.fromEntries(names.map((name) => [name, variable(name)])));
     return new Set(["worker", ...areas.flatMap((area) => AREA_PARTS[area])]);

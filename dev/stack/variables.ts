@@ -12,7 +12,12 @@ export const FACEIT_SECRETS = [
 ] as const;
 
 /** Secrets that a fresh `.dev.vars` gets as random values. */
-const GENERATED: readonly string[] = ["HUB_SECRET", "DISCORD_BOT_TOKEN", ...FACEIT_SECRETS];
+const GENERATED: readonly string[] = [
+  "HUB_SECRET",
+  "DISCORD_BOT_TOKEN",
+  ...FACEIT_SECRETS,
+  "HAPPY_MASTER_SECRET",
+];
 
 /** A random value that is valid for each of the secrets. */
 export function freshSecret(): string {

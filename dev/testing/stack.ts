@@ -66,6 +66,7 @@ export async function launchStack(
       FACEIT_PORT: String(faceit),
       HUB_SECRET: randomBytes(32).toString("base64url"),
       DISCORD_BOT_TOKEN: randomBytes(32).toString("base64url"),
+      HAPPY_MASTER_SECRET: randomBytes(32).toString("base64url"),
       DISCORD_API_URL: `${urls.discord}/api/v10`,
       JWT_ISSUER: urls.idp,
       JWT_AUDIENCE: "guildhub",

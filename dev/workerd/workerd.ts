@@ -37,7 +37,8 @@ export function workerdVersion(): string {
 /**
  * Starts plain `workerd serve` with these Workers; the first one gets the requests.
  * @param folder where the configuration and the objects' files are written; it may have them from an earlier start
- * @param options the port (0: any free port), services that get their own socket, and a listener for their logs
+ * @param options the port (0: any free port), services that get their own socket, a listener for their logs, and
+ * flags of V8, such as `--expose-gc`
  */
 export async function startWorkerd(
   folder: string,
@@ -46,9 +47,10 @@ export async function startWorkerd(
     readonly port?: number;
     readonly alsoOpen?: readonly string[];
     readonly onOutput?: (text: string) => void;
+    readonly v8Flags?: readonly string[];
   } = {},
 ): Promise<Server> {
-  const { port = 0, alsoOpen = [], onOutput } = options;
+  const { port = 0, alsoOpen = [], onOutput, v8Flags = [] } = options;
   const disk = path.join(folder, "objects");
   await mkdir(disk, { recursive: true });
   // Modules are embedded by a path relative to the configuration.
@@ -63,7 +65,7 @@ export async function startWorkerd(
     socketText(HTTP_SOCKET, port, services[0].name),
     ...alsoOpen.map((name) => socketText(name, 0, name)),
   ];
-  await writeFile(config, configText(services, sockets, disk));
+  await writeFile(config, configText(services, sockets, disk, v8Flags));
   const binary = (fromWrangler("workerd") as { default: string }).default;
   return startServer(binary, ["serve", "--control-fd=3", config], {
     cwd: folder,
@@ -99,6 +101,7 @@ function configText(
   services: readonly WorkerService[],
   sockets: readonly string[],
   disk: string,
+  v8Flags: readonly string[],
 ): string {
   const workers = services.map(serviceText).join(",\n");
   return `using Workerd = import "/workerd/workerd.capnp";
@@ -109,6 +112,7 @@ const config :Workerd.Config = (
     ${workers}
   ],
   sockets = [${sockets.join(", ")}],
+  v8Flags = [${v8Flags.map(quote).join(", ")}],
 );
 `;
 }

@@ -118,7 +118,7 @@ describe("signed events", () => {
     },
   );
 
-  it("accepts nothing of a batch with an epoch in the future", async () => {
+  it("HUB-11 accepts nothing of a batch with an epoch too far in the future, and one at the limit", async () => {
     const { take, ingested, beats } = setUp();
     const latest = NOW + PUBLISHER_EPOCH_AHEAD_MAX_MS;
     const of = (time: number) => ({ ...joined(), epoch: ulid(time), seq: 1 });

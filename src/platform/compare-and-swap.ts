@@ -15,9 +15,9 @@ export function replacingOlder<Row extends { readonly revision: number }>(
 }
 
 /** Waits for a query. @throws D1's own error, because Drizzle's message repeats all values and would be logged */
-export async function withoutValues(query: PromiseLike<unknown>): Promise<void> {
+export async function withoutValues<T>(query: PromiseLike<T>): Promise<T> {
   try {
-    await query;
+    return await query;
   } catch (error) {
     throw error instanceof DrizzleQueryError ? (error.cause ?? error) : error;
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { hexOf } from "../protocol/bytes.ts";
-import { derivedKey } from "./derived-key.ts";
+import { derivedKey, derivedSeed } from "./derived-key.ts";
 
 const text = new TextEncoder().encode("text");
 
@@ -25,6 +25,13 @@ describe("a derived key", () => {
     const key = Buffer.from(hkdfSync("sha256", "secret", "", "first", 32));
     const expected = createHmac("sha256", key).update("text").digest("hex");
     expect(await mac("secret", "first")).toBe(expected);
+  });
+
+  it("comes from the same derivation when it is a seed", async () => {
+    const { hkdfSync } = await import("node:crypto");
+    const expected = Buffer.from(hkdfSync("sha256", "secret", "", "first", 32)).toString("hex");
+    expect(hexOf(await derivedSeed("secret", "first"))).toBe(expected);
+    expect(hexOf(await derivedSeed("secret", "second"))).not.toBe(expected);
   });
 
   it("can be used only for its purpose, and cannot be exported", async () => {

@@ -26,16 +26,28 @@ export async function derivedKey(
   const known = keys.get(name);
   if (known !== undefined) return known;
   const { algorithm, usages } = USES[use];
-  const material = await crypto.subtle.importKey("raw", encoder.encode(secret), "HKDF", false, [
-    "deriveKey",
-  ]);
-  const key = await crypto.subtle.deriveKey(
-    { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: encoder.encode(purpose) },
-    material,
-    algorithm,
-    false,
-    [...usages],
-  );
+  const material = await materialOf(secret, "deriveKey");
+  const key = await crypto.subtle.deriveKey(hkdf(purpose), material, algorithm, false, [...usages]);
   keys.set(name, key);
   return key;
 }
+
+/** 32 bytes that are derived in the same way, for a key that WebCrypto cannot derive itself. */
+export async function derivedSeed(
+  secret: string,
+  purpose: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const material = await materialOf(secret, "deriveBits");
+  return new Uint8Array(await crypto.subtle.deriveBits(hkdf(purpose), material, 256));
+}
+
+function materialOf(secret: string, usage: "deriveKey" | "deriveBits"): Promise<DerivedKey> {
+  return crypto.subtle.importKey("raw", encoder.encode(secret), "HKDF", false, [usage]);
+}
+
+const hkdf = (purpose: string) => ({
+  name: "HKDF",
+  hash: "SHA-256",
+  salt: new Uint8Array(),
+  info: encoder.encode(purpose),
+});

@@ -9,6 +9,8 @@ export type PlatformEnv = {
   readonly LIMITER: DurableObjectNamespace<RateLimiterRpc>;
   /** Files that people upload (`platform/files`); absent: no running area accepts uploads. */
   readonly UPLOADS?: R2Bucket;
+  /** Which deployment this is, as `GET /` tells it; absent: `production`. */
+  readonly ENVIRONMENT?: string;
   /** Counters (docs/operations.md); absent: nothing is counted. */
   readonly METRICS?: AnalyticsEngineDataset;
 };

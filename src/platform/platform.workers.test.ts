@@ -25,6 +25,7 @@ import {
   READY_FRESH_MS,
   REQUEST_BODY_MAX_BYTES,
   SIGNED_BODY_MAX_BYTES,
+  SYNC_BODY_MAX_BYTES,
 } from "../protocol/limits.ts";
 import * as limits from "../protocol/limits.ts";
 import { SOON } from "../testing/soon.ts";
@@ -1044,6 +1045,7 @@ describe("the shell", () => {
     expect(both.headers.get("Vary")).toMatch(/Origin/);
     const config = await callWorker("/config.json");
     expect(await config.json()).toEqual({
+      sync: true,
       issuer: TEST_ISSUER,
       clientId: "guildhub-console",
       audience: TEST_AUDIENCE,
@@ -1392,6 +1394,9 @@ const Document = z.object({
   ),
 });
 
+/** A body that is too large everywhere. */
+const LARGER_THAN_ALLOWED = "x".repeat(Math.max(SIGNED_BODY_MAX_BYTES, SYNC_BODY_MAX_BYTES) + 1);
+
 describe("the OpenAPI document", () => {
   const read = async () => Document.parse(await (await callWorker("/openapi.json")).json());
   const operations = async () =>
@@ -1437,7 +1442,7 @@ describe("the OpenAPI document", () => {
         ),
       ];
       if (requestBody !== undefined) {
-        const tooLarge = await call({ body: "x".repeat(SIGNED_BODY_MAX_BYTES + 1) });
+        const tooLarge = await call({ body: LARGER_THAN_ALLOWED });
         expect(tooLarge.status).toBe(413);
         answers.push(tooLarge);
         for (const [body, type] of [

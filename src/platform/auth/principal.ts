@@ -15,6 +15,8 @@ export type Principal = {
   readonly guilds?: readonly string[];
   readonly scopes: readonly string[];
   readonly discordId?: string;
+  /** Tokens of an earlier epoch of their account were revoked; absent: these tokens have none. */
+  readonly epoch?: number;
 };
 
 /**

@@ -15,9 +15,14 @@ export const requireAuth = createMiddleware<AppEnv>(async (c, next) => {
   return next();
 });
 
+/** The token of an `Authorization` header (RFC 6750 §2.1). */
+export function bearerToken(authorization: string | undefined): string | undefined {
+  return /^Bearer {1,9}(\S+)$/i.exec(authorization ?? "")?.[1];
+}
+
 /** The principal of the app JWT in the `Authorization` header, or what is wrong with it (rooms.md §1). */
 export async function authenticateByToken(c: Context<AppEnv>): Promise<Result<Principal, Failure>> {
-  const token = /^Bearer {1,9}(\S+)$/i.exec(c.req.header("Authorization") ?? "")?.[1];
+  const token = bearerToken(c.req.header("Authorization"));
   if (token === undefined) {
     return err({
       code: "unauthorized",

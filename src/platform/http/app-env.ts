@@ -52,6 +52,8 @@ export type CorsPolicy = {
 export type HttpDialect = {
   /** The one place that turns a failure into HTTP. */
   readonly failure: (c: Context<AppEnv>, failure: Failure) => Response;
+  /** The text of the failure for a path without a route; absent: that of the house. */
+  readonly unknownPath?: (path: string) => string;
   /** @returns null: no other origin may call this path */
   readonly cors: (path: string) => CorsPolicy | null;
   /** @returns bytes that a body may have; null: the route gets the body as it came, and has its own limit */

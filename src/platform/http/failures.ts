@@ -161,7 +161,8 @@ export function notFoundIn(
     }
     const allowed = methodsAt(app, path);
     if (allowed.length === 0) {
-      const detail = "There is nothing at this path. /docs lists what there is.";
+      const own = c.get("area").unknownPath?.(path);
+      const detail = own ?? "There is nothing at this path. /docs lists what there is.";
       return refuse(c, { code: "not_found", detail });
     }
     const list = allowed.join(", ");

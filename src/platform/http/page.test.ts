@@ -32,9 +32,12 @@ describe("the page's policy", () => {
     expect(sources.split(" ")).toContain("http://127.0.0.1:8791");
   });
 
-  it("names no other host when no area has a part of the page", () => {
-    const policy = pagePolicy(null, new URL("https://page.test/docs"));
+  it.each([
+    ["no area has a part of the page", null],
+    ["nobody signs in at a provider", { issuer: null, origins: [] }],
+  ])("names no other host when %s", (_, partners) => {
+    const policy = pagePolicy(partners, new URL("https://page.test/docs"));
     expect(policy).toContain("form-action 'self'; ");
-    expect(policy).toContain("connect-src 'self' wss://page.test https:; ");
+    expect(policy).toContain("connect-src 'self' wss://page.test; ");
   });
 });

@@ -2,12 +2,12 @@ import type { Context } from "hono";
 import type { AppEnv } from "./app-env.ts";
 
 /**
- * The issuer where people sign in, and the origins that the page's scripts may call besides the Worker. The areas
- * provide both; null: no area has a part of the page.
+ * The issuer where people sign in (null: no area needs one), and the origins that the page's scripts may call besides
+ * the Worker. The areas provide both; null: no area has a part of the page.
  */
 export type PagePartners = (
   env: object,
-) => { readonly issuer: string; readonly origins: readonly string[] } | null;
+) => { readonly issuer: string | null; readonly origins: readonly string[] } | null;
 
 /** Files of Vite, whose names change with their content. */
 const NAMED_BY_CONTENT = "/assets/";
@@ -43,6 +43,10 @@ export function pagePolicy(partners: ReturnType<PagePartners>, page: URL): strin
   // Scalar adds inline styles to the API page, which shows no content of other people.
   const styles = page.pathname.startsWith("/docs") ? "'self' 'unsafe-inline'" : "'self'";
   const stream = `${page.protocol === "https:" ? "wss" : "ws"}://${page.host}`;
+  const issuer = partners?.issuer ?? null;
+  // A provider may have its token endpoint on another host than its issuer. Without a provider the page, which may
+  // hold keys, can send nothing elsewhere.
+  const others = issuer === null ? [] : ["https:", ...(partners?.origins ?? [])];
   return [
     "default-src 'none'",
     "script-src 'self'",
@@ -50,12 +54,9 @@ export function pagePolicy(partners: ReturnType<PagePartners>, page: URL): strin
     // Avatars come from Discord.
     "img-src 'self' data: https://cdn.discordapp.com",
     "font-src 'self'",
-    // A provider may have its token endpoint on another host than its issuer. In some browsers 'self' does not
-    // cover the WebSocket.
-    `connect-src 'self' ${stream} https: ${partners?.origins.join(" ") ?? ""}`.trimEnd(),
-    partners === null
-      ? "form-action 'self'"
-      : `form-action 'self' ${new URL(partners.issuer).origin}`,
+    // In some browsers 'self' does not cover the WebSocket.
+    ["connect-src 'self'", stream, ...others].join(" "),
+    issuer === null ? "form-action 'self'" : `form-action 'self' ${new URL(issuer).origin}`,
     "base-uri 'none'",
     "frame-ancestors 'none'",
   ].join("; ");

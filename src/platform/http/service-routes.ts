@@ -28,12 +28,25 @@ const health = createRoute({
   },
 });
 
-/** Routes of the deployment itself (rooms.md §1, ARCHITECTURE.md §6). */
-export function mountService(app: OpenAPIHono<AppEnv>, partners: PagePartners): void {
+/** What a deployment's areas make of the answers of its own routes. */
+export type Service = {
+  /** What clients of some areas look for in `GET /`. */
+  readonly greeting: string | null;
+  /** Whether nobody expects `/health` to be a text. */
+  readonly isHealthJson: boolean;
+};
+
+/** Routes of the deployment itself (rooms.md §1, ARCHITECTURE.md §4). */
+export function mountService(
+  app: OpenAPIHono<AppEnv>,
+  partners: PagePartners,
+  { greeting, isHealthJson }: Service,
+): void {
   app.openapi(health, (c) => {
     c.header("Vary", "Accept");
     c.header("Cache-Control", "no-store");
-    if (!accepts(c.req.header("Accept"), "application/json")) return c.text("ok" as const, 200);
+    const isJson = isHealthJson || accepts(c.req.header("Accept"), "application/json");
+    if (!isJson) return c.text("ok" as const, 200);
     const timestamp = new Date().toISOString();
     return c.json({ status: "healthy" as const, timestamp, version: VERSION }, 200);
   });
@@ -50,7 +63,10 @@ export function mountService(app: OpenAPIHono<AppEnv>, partners: PagePartners): 
       page ??
       c.json({
         name: "GuildHub",
+        ...(greeting === null ? {} : { message: greeting }),
         version: VERSION,
+        environment: c.env.ENVIRONMENT ?? "production",
+        timestamp: new Date().toISOString(),
         docs: "/docs",
         openapi: "/openapi.json",
         asyncapi: "/asyncapi.json",

@@ -1,0 +1,142 @@
+import { z } from "zod";
+import type { Client, HubTurn, Message, Reply } from "../../../hub/extension.ts";
+import { SYNC_ID_MAX_LENGTH } from "../../../protocol/limits.ts";
+import { NATIVE_PING_EVENT } from "../dialects/native.ts";
+import { ClientId, Content, OpaqueText, textUpTo } from "../records.ts";
+import { machineBeat, sessionBeat, sessionEnded, watch } from "./alive.ts";
+import { changeDaemonState, changeMachineMetadata } from "./machines.ts";
+import { addMessages } from "./messages.ts";
+import { call, register, unregister } from "./remote-calls.ts";
+import { changeAgentState, changeMetadata } from "./sessions.ts";
+import { reportUsage } from "./usage.ts";
+import type { Changed } from "./versioned.ts";
+
+const Version = z.number().int().min(0);
+const Time = z.number();
+const OfSession = z.object({ sid: ClientId });
+const OfMachine = z.object({ machineId: ClientId });
+
+const NewMessage = OfSession.extend({
+  message: z.string(),
+  // An empty one is none: a second message with it would be lost.
+  localId: textUpTo(SYNC_ID_MAX_LENGTH)
+    .nullish()
+    .transform((localId) => localId || null),
+})
+  .transform(({ message, ...rest }) => ({ ...rest, content: { t: "encrypted", c: message } }))
+  .refine(({ content }) => Content.safeParse(content).success);
+const Metadata = OfSession.extend({ metadata: OpaqueText, expectedVersion: Version });
+const AgentState = OfSession.extend({
+  agentState: OpaqueText.nullable(),
+  expectedVersion: Version,
+});
+const SessionBeat = OfSession.extend({
+  time: Time,
+  thinking: z.boolean().nullish(),
+  mode: z.string().max(64).nullish(),
+});
+const SessionEnd = OfSession.extend({ time: Time });
+const MachineBeat = OfMachine.extend({ time: Time });
+const MachineMetadata = OfMachine.extend({ metadata: OpaqueText, expectedVersion: Version });
+const DaemonState = OfMachine.extend({ daemonState: OpaqueText, expectedVersion: Version });
+
+/** Takes an event of a client (sync.md §6.9). One that nobody knows, or that is malformed, does nothing. */
+export function takeEvent(hub: HubTurn, client: Client, message: Message): Reply | null {
+  const { name, data } = message;
+  return EVENTS.get(name)?.(hub, client, message, data) ?? null;
+}
+
+type Take = (hub: HubTurn, client: Client, message: Message, data: unknown) => Reply | null;
+
+/** An event without an answer. */
+const heard =
+  <Data extends z.ZodType>(
+    schema: Data,
+    take: (hub: HubTurn, data: z.output<Data>, client: Client) => void,
+  ): Take =>
+  (hub, client, _, data) => {
+    const read = schema.safeParse(data);
+    if (read.success) take(hub, read.data, client);
+    return null;
+  };
+
+/** A change of something with a version. @param member the name of its value in the answer */
+const changed =
+  <Data extends z.ZodType>(
+    member: string,
+    schema: Data,
+    change: (hub: HubTurn, data: z.output<Data>) => Changed,
+  ): Take =>
+  (hub, _, __, data) => {
+    const read = schema.safeParse(data);
+    if (!read.success) return { data: { result: "error", message: "Invalid parameters" } };
+    const came = change(hub, read.data);
+    if (came.result === "error") return { data: came };
+    const { result, version, value } = came;
+    return { data: { result, version, [member]: value } };
+  };
+
+const BY_NAME: Readonly<Record<string, Take>> = {
+  ping: () => ({ data: {} }),
+  [NATIVE_PING_EVENT]: (hub, { connectionId }) => {
+    hub.sockets.send({ connection: connectionId }, "pong", { timestamp: hub.now() });
+    return { data: {} };
+  },
+  message: heard(NewMessage, (hub, { sid, ...message }, { connectionId }) => {
+    addMessages(hub, sid, [message], connectionId);
+  }),
+  "update-metadata": changed("metadata", Metadata, (hub, { sid, metadata, expectedVersion }) =>
+    changeMetadata(hub, sid, { value: metadata, expected: expectedVersion }),
+  ),
+  "update-state": changed("agentState", AgentState, (hub, { sid, agentState, expectedVersion }) =>
+    changeAgentState(hub, sid, { value: agentState, expected: expectedVersion }),
+  ),
+  "session-alive": heard(SessionBeat, (hub, { sid, time, thinking, mode }) =>
+    sessionBeat(hub, { sid, time, thinking: thinking === true, mode: mode ?? null }),
+  ),
+  "session-end": (hub, _, __, data) => {
+    const read = SessionEnd.safeParse(data);
+    const activeAt = read.success ? sessionEnded(hub, read.data.sid, read.data.time) : null;
+    return activeAt === null
+      ? { data: { success: false, error: "Session not found" } }
+      : { data: { success: true, activeAt } };
+  },
+  "machine-alive": heard(MachineBeat, (hub, { machineId, time }) =>
+    machineBeat(hub, machineId, time),
+  ),
+  "machine-update-metadata": changed(
+    "metadata",
+    MachineMetadata,
+    (hub, { machineId, metadata, expectedVersion }) =>
+      changeMachineMetadata(hub, machineId, { value: metadata, expected: expectedVersion }),
+  ),
+  "machine-update-state": changed(
+    "daemonState",
+    DaemonState,
+    (hub, { machineId, daemonState, expectedVersion }) => {
+      const change = { value: daemonState, expected: expectedVersion };
+      const came = changeDaemonState(hub, machineId, change);
+      watch(hub);
+      return came;
+    },
+  ),
+  "usage-report": (hub, _, __, data) => ({ data: reportUsage(hub, data) }),
+  "rpc-register": (hub, client, _, data) => {
+    register(hub, client, data);
+    return null;
+  },
+  "rpc-unregister": (hub, client, _, data) => {
+    unregister(hub, client, data);
+    return null;
+  },
+  "rpc-call": call,
+  // What the callee is sent is called the same (sync.md §6.9).
+  "rpc-request": call,
+  broadcast: (hub, { connectionId }, _, data) => {
+    hub.sockets.send({ all: true, except: connectionId }, "broadcast", data);
+    return null;
+  },
+};
+
+/** By name: an object would also have members of its prototype. */
+const EVENTS: ReadonlyMap<string, Take> = new Map(Object.entries(BY_NAME));

@@ -1,0 +1,179 @@
+import { decodeTime } from "ulid";
+import type { z } from "zod";
+import { handlersWith } from "../../../hub/command.ts";
+import type { TurnedAway } from "../../../hub/core/dialect.ts";
+import type { Client, CommandHandler, HubContext, HubTurn } from "../../../hub/extension.ts";
+import { type AccountCommand, SYNC_COMMANDS } from "../hub-commands.ts";
+import type { Filter } from "../records.ts";
+import { type ClientType, GRANTS, scopeOf } from "../scope.ts";
+import { PLAIN_BROADCAST, SYNC_CLOSE_CODES } from "../dialects/native.ts";
+import { watch } from "./alive.ts";
+import { newId } from "./ids.ts";
+import {
+  createMachine,
+  deleteMachine,
+  findMachine,
+  listMachines,
+  overwriteMachine,
+} from "./machines.ts";
+import { addMessage, addMessages, listMessages } from "./messages.ts";
+import {
+  activeSessions,
+  createSession,
+  deleteSession,
+  endSession,
+  findSession,
+  openSession,
+  pageOfSessions,
+  recentSessions,
+} from "./sessions.ts";
+import { adoptEpoch } from "./epoch.ts";
+import { firstOf, rowsOf } from "./tables.ts";
+import { sessionUpdates } from "./updates.ts";
+
+/** How connections of a machine are closed that is deleted (sync.md §0b.10). */
+const MACHINE_DELETED: TurnedAway = {
+  code: SYNC_CLOSE_CODES.machineMissing,
+  reason: "The machine was deleted",
+};
+
+const handle = handlersWith((hub) => hub);
+
+/** Binds a command to a function of one turn, which runs only for tokens that were not revoked. */
+const inTurn = <Shape extends z.ZodRawShape, Output extends z.ZodType>(
+  command: AccountCommand<Shape, Output>,
+  run: (turn: HubTurn, input: z.output<z.ZodObject<Shape>>) => z.input<Output>,
+): CommandHandler =>
+  handle(command, (hub: HubContext, input) =>
+    hub.turn((turn) => {
+      // Functions get their own input only: some of them pass everything on to clients.
+      const { epoch, ...own } = input as { readonly epoch: number };
+      if (!adoptEpoch(turn, epoch)) return { revoked: true as const };
+      return { value: run(turn, own as z.output<z.ZodObject<Shape>>) } as never;
+    }),
+  );
+
+/** What the hub of an account does for the routes of sync. `SYNC_COMMANDS` documents each. */
+export const SYNC_HANDLERS: readonly CommandHandler[] = [
+  inTurn(SYNC_COMMANDS.recentSessions, recentSessions),
+  inTurn(SYNC_COMMANDS.pageOfSessions, pageOfSessions),
+  inTurn(SYNC_COMMANDS.activeSessions, activeSessions),
+  inTurn(SYNC_COMMANDS.createSession, (turn, wanted) => {
+    const session = createSession(turn, wanted);
+    watch(turn);
+    return session;
+  }),
+  inTurn(SYNC_COMMANDS.session, (turn, { id }) => findSession(turn, id)),
+  inTurn(SYNC_COMMANDS.deleteSession, (turn, { id }) => deleteSession(turn, id)),
+  inTurn(SYNC_COMMANDS.archiveSession, (turn, { id }) => endSession(turn, id) !== null),
+  inTurn(SYNC_COMMANDS.messages, (turn, { sessionId, range, limit }) =>
+    listMessages(turn, sessionId, range, limit),
+  ),
+  inTurn(SYNC_COMMANDS.addMessage, (turn, { sessionId, message }) =>
+    addMessage(turn, sessionId, message),
+  ),
+  inTurn(SYNC_COMMANDS.addMessages, (turn, { sessionId, messages }) =>
+    addMessages(turn, sessionId, messages),
+  ),
+  inTurn(SYNC_COMMANDS.createMachine, createMachine),
+  inTurn(SYNC_COMMANDS.machines, listMachines),
+  inTurn(SYNC_COMMANDS.machine, (turn, { id }) => findMachine(turn, id)),
+  inTurn(SYNC_COMMANDS.changeMachine, (turn, { id, ...wanted }) => {
+    const machine = overwriteMachine(turn, id, wanted);
+    watch(turn);
+    return machine;
+  }),
+  inTurn(SYNC_COMMANDS.deleteMachine, (turn, { id }) => {
+    const had = deleteMachine(turn, id);
+    if (had) turn.sockets.close({ grant: GRANTS.machine(id) }, MACHINE_DELETED);
+    return had;
+  }),
+  inTurn(SYNC_COMMANDS.verify, () => true),
+  inTurn(SYNC_COMMANDS.socketStats, ({ sockets }) => statsOf(sockets.of({ all: true }))),
+  inTurn(SYNC_COMMANDS.broadcast, ({ sockets }, { message, filter }) => {
+    const to = sockets.of({ all: true }).filter((client) => isMeant(filter, client));
+    for (const { connectionId: connection } of to) {
+      sockets.send({ connection }, PLAIN_BROADCAST, message);
+    }
+    return to.length;
+  }),
+  inTurn(SYNC_COMMANDS.addPushToken, (turn, { token }) => {
+    const now = turn.now();
+    turn.sql.exec(
+      `INSERT INTO sync_push_tokens (token, id, createdAt, updatedAt) VALUES (?1, ?2, ?3, ?3)
+       ON CONFLICT (token) DO UPDATE SET updatedAt = excluded.updatedAt`,
+      token,
+      newId(now),
+      now,
+    );
+    return true;
+  }),
+  inTurn(SYNC_COMMANDS.pushTokens, ({ sql }) => {
+    const found = sql.exec<{ id: string; token: string; createdAt: number; updatedAt: number }>(
+      "SELECT id, token, createdAt, updatedAt FROM sync_push_tokens ORDER BY createdAt DESC, id DESC",
+    );
+    return rowsOf(found, Number.POSITIVE_INFINITY).rows;
+  }),
+  inTurn(SYNC_COMMANDS.keepVendorToken, (turn, { vendor, token }) => {
+    turn.sql.exec(
+      "INSERT OR REPLACE INTO sync_vendor_tokens (vendor, token, updatedAt) VALUES (?, ?, ?)",
+      vendor,
+      token,
+      turn.now(),
+    );
+    return true;
+  }),
+  inTurn(SYNC_COMMANDS.vendorToken, ({ sql }, { vendor }) => {
+    const row = firstOf<{ token: string }>(
+      sql,
+      "SELECT token FROM sync_vendor_tokens WHERE vendor = ?",
+      vendor,
+    );
+    return row?.token ?? null;
+  }),
+  inTurn(SYNC_COMMANDS.pushEvent, (turn, { sessionId, ...event }) => {
+    if (openSession(turn.sql, sessionId) === null) return null;
+    sessionUpdates.event(turn, sessionId, event);
+    return "no_tokens" as const;
+  }),
+  inTurn(SYNC_COMMANDS.raiseEpoch, (turn, { to }) => adoptEpoch(turn, to)),
+];
+
+function statsOf(clients: readonly Client[]) {
+  const scopes = clients.map(scopeOf);
+  const ofType = (type: ClientType) => scopes.filter((scope) => scope.type === type);
+  const things = (type: ClientType) => new Set(ofType(type).map(({ id }) => id)).size;
+  const since = clients.map(({ connectionId }) => decodeTime(connectionId));
+  return {
+    totalConnections: clients.length,
+    byType: {
+      "user-scoped": ofType("user-scoped").length,
+      "session-scoped": ofType("session-scoped").length,
+      "machine-scoped": ofType("machine-scoped").length,
+    },
+    activeSessions: things("session-scoped"),
+    activeMachines: things("machine-scoped"),
+    oldestConnection: since.length === 0 ? null : Math.min(...since),
+  };
+}
+
+function isMeant(filter: Filter, client: Client): boolean {
+  const { type, id } = scopeOf(client);
+  const isOf = (wanted: ClientType, what: string): boolean => type === wanted && id === what;
+  switch (filter.type) {
+    case "all":
+      return true;
+    case "user-scoped-only":
+      return type === "user-scoped";
+    case "session":
+      return isOf("session-scoped", filter.sessionId);
+    case "machine":
+      return isOf("machine-scoped", filter.machineId);
+    case "exclude":
+      return client.connectionId !== filter.connectionId;
+    case "all-interested-in-session":
+      return type === "user-scoped" || isOf("session-scoped", filter.sessionId);
+    case "machine-scoped-only":
+      return type === "user-scoped" || isOf("machine-scoped", filter.machineId);
+  }
+}

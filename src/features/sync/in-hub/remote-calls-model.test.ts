@@ -1,0 +1,236 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { SYNC_CALL_GRACE_MS, SYNC_CALL_TIMEOUT_MS } from "../../../protocol/limits.ts";
+import { SYNC_DIALECTS, SyncClient } from "../../../testing/sync-client.ts";
+import { VirtualAccount } from "../../../testing/virtual-account.ts";
+
+/** Who may be connected: two phones, two connections of one machine, and one of another. */
+const SEATS = ["phone", "phone", "m1", "m1", "m2"] as const;
+const METHODS = ["m1:a", "m1:b", "m2:a"] as const;
+
+const SAME_SOCKET = "Cannot call RPC on the same socket";
+const NOT_AVAILABLE = "RPC method not available";
+const GONE = "RPC target disconnected";
+const TIMED_OUT = "RPC timed out";
+
+/** A lost target is forgotten after this time. After a crash it counts up to a second later. */
+const FORGOTTEN_MS = 60_000;
+const NOTICED_MS = 1_000;
+
+const seat = fc.nat(SEATS.length - 1);
+const method = fc.constantFrom(...METHODS);
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant("call" as const), seat, method }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant("register" as const), seat, method }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("unregister" as const), seat, method }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("answer" as const), seat, which: fc.nat(30) }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("goodbye" as const), seat }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("lost" as const), seat }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("sleep" as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("crash" as const) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("pass" as const),
+      ms: fc.constantFrom(1, 500, 1_900, 3_000, 15_000, 28_500, 30_000, 70_000),
+    }),
+  },
+);
+type Step = typeof step extends fc.Arbitrary<infer One> ? One : never;
+
+/** A call as the contract wants it: where it is, or the answer that its caller has. */
+type Call = {
+  readonly caller: SyncClient;
+  readonly ack: string;
+  readonly method: string;
+  /** Different for each, so that one can see who was asked. */
+  readonly params: string;
+  readonly at: number;
+  where: "waits" | { readonly sentTo: SyncClient } | { readonly answer: unknown } | "caller left";
+};
+
+/** The account beside a model of it, which says what each step must lead to. */
+class Model {
+  readonly at = new VirtualAccount();
+  readonly calls: Call[] = [];
+  readonly #seats: (SyncClient | null)[] = SEATS.map(() => null);
+  readonly #everybody: SyncClient[] = [];
+  readonly #methods = new Map<string, { owner: SyncClient; lostAt: number | null }>();
+
+  async begin(): Promise<void> {
+    for (const id of ["m1", "m2"]) await this.at.machine(id);
+  }
+
+  async run(one: Step): Promise<void> {
+    switch (one.do) {
+      case "call":
+        await this.#call(await this.#at(one.seat), one.method);
+        break;
+      case "register":
+        await this.#register(await this.#at(one.seat), one.method);
+        break;
+      case "unregister": {
+        const client = await this.#at(one.seat);
+        await client.say("rpc-unregister", { method: one.method });
+        if (this.#methods.get(one.method)?.owner === client) this.#methods.delete(one.method);
+        break;
+      }
+      case "answer":
+        await this.#answer(await this.#at(one.seat), one.which);
+        break;
+      case "goodbye":
+      case "lost":
+        await this.#leave(one.seat, one.do);
+        break;
+      case "sleep":
+        await this.at.sleep();
+        break;
+      case "crash":
+        this.at.hub.crash();
+        this.#seats.forEach((client, at) => this.#gone(at, client, "crash"));
+        break;
+      case "pass":
+        await this.at.time.pass(one.ms);
+    }
+    this.#passTime();
+    this.check();
+  }
+
+  /** Every call is where the model has it, and its caller has heard exactly that. */
+  check(): void {
+    for (const { caller, ack, params, where } of this.calls) {
+      const asked = this.#everybody.filter((one) => one.calls.some((c) => c.params === params));
+      expect(asked.length).toBeLessThanOrEqual(1);
+      expect(
+        this.#everybody.flatMap(({ calls }) => calls).filter((c) => c.params === params),
+      ).toHaveLength(asked.length);
+      if (where === "caller left") continue;
+      const isOver = typeof where === "object" && "answer" in where;
+      expect(caller.answersTo(ack)).toEqual(isOver ? [where.answer] : []);
+      if (where === "waits") expect(asked).toHaveLength(0);
+      if (typeof where === "object" && "sentTo" in where) expect(asked[0]).toBe(where.sentTo);
+    }
+  }
+
+  async #at(at: number): Promise<SyncClient> {
+    const known = this.#seats[at];
+    if (known !== null && known !== undefined) return known;
+    const who = SEATS[at] ?? "phone";
+    const about = who === "phone" ? {} : { clientType: "machine-scoped", machineId: who };
+    const client = await SyncClient.connect(this.at, about, {
+      dialect: SYNC_DIALECTS[at % 2] ?? "native",
+    });
+    this.#seats[at] = client;
+    this.#everybody.push(client);
+    this.#passTime();
+    return client;
+  }
+
+  async #call(caller: SyncClient, name: string): Promise<void> {
+    const params = `call ${this.calls.length}`;
+    const { now } = this.at.time;
+    const ack = await caller.send("rpc-call", { method: name, params });
+    const call: Call = { caller, ack, method: name, params, at: now, where: "waits" };
+    this.calls.push(call);
+    const known = this.#methods.get(name);
+    const lostMs = known?.lostAt === null || known === undefined ? 0 : now - known.lostAt;
+    if (known === undefined || lostMs > FORGOTTEN_MS + NOTICED_MS) {
+      call.where = { answer: { ok: false, error: NOT_AVAILABLE } };
+    } else if (known.owner === caller) {
+      call.where = { answer: { ok: false, error: SAME_SOCKET } };
+    } else if (known.lostAt === null) call.where = { sentTo: known.owner };
+    else if (lostMs > FORGOTTEN_MS) {
+      // After a crash nobody knows exactly when it was lost.
+      const [answer] = caller.answersTo(ack);
+      if (answer !== undefined) call.where = { answer: { ok: false, error: NOT_AVAILABLE } };
+    }
+  }
+
+  async #register(client: SyncClient, name: string): Promise<void> {
+    await client.say("rpc-register", { method: name });
+    const at = this.#seats.indexOf(client);
+    if (SEATS[at] !== name.slice(0, 2)) return;
+    this.#methods.set(name, { owner: client, lostAt: null });
+    for (const call of this.calls) {
+      if (call.method !== name || call.where !== "waits") continue;
+      call.where =
+        call.caller === client ? { answer: { ok: false, error: SAME_SOCKET } } : { sentTo: client };
+    }
+  }
+
+  /** Anybody answers any call that was ever sent to anybody. */
+  async #answer(by: SyncClient, which: number): Promise<void> {
+    const sent = this.#everybody.flatMap(({ calls }) => calls);
+    const chosen = sent[which % Math.max(1, sent.length)];
+    if (chosen === undefined) return;
+    const result = `answer ${which}`;
+    await by.answer(chosen.id, result);
+    const call = this.calls.find(({ params }) => params === chosen.params);
+    if (call === undefined || typeof call.where !== "object" || !("sentTo" in call.where)) return;
+    if (call.where.sentTo === by) call.where = { answer: { ok: true, result } };
+  }
+
+  async #leave(at: number, how: "goodbye" | "lost"): Promise<void> {
+    const client = this.#seats[at] ?? null;
+    await client?.leave(how);
+    this.#gone(at, client, how);
+  }
+
+  #gone(at: number, client: SyncClient | null, how: "goodbye" | "lost" | "crash"): void {
+    if (client === null) return;
+    this.#seats[at] = null;
+    const { now } = this.at.time;
+    for (const [name, known] of this.#methods) {
+      if (known.owner !== client) continue;
+      if (how === "goodbye") this.#methods.delete(name);
+      else known.lostAt = now;
+    }
+    for (const call of this.calls) {
+      if (typeof call.where === "object" && "answer" in call.where) continue;
+      // A crash takes all callers with it.
+      if (call.caller === client || how === "crash") call.where = "caller left";
+      else if (typeof call.where === "object" && call.where.sentTo === client) {
+        call.where = { answer: { ok: false, error: GONE } };
+      }
+    }
+  }
+
+  #passTime(): void {
+    const { now } = this.at.time;
+    for (const call of this.calls) {
+      if (call.where === "waits" && now >= call.at + SYNC_CALL_GRACE_MS) {
+        call.where = { answer: { ok: false, error: NOT_AVAILABLE } };
+      }
+      const isSent = typeof call.where === "object" && "sentTo" in call.where;
+      if (isSent && now >= call.at + SYNC_CALL_TIMEOUT_MS) {
+        call.where = { answer: { ok: false, error: TIMED_OUT } };
+      }
+    }
+  }
+}
+
+describe("sync.md §0b.4 remote calls", () => {
+  it("end exactly once and reach one target, whoever calls, comes, leaves or answers", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40, size: "max" }), async (steps) => {
+        const model = new Model();
+        await model.begin();
+        for (const one of steps) await model.run(one);
+        await model.at.time.pass(SYNC_CALL_TIMEOUT_MS);
+        await model.run({ do: "pass", ms: 1 });
+        // Nothing is left over.
+        for (const { where } of model.calls) {
+          expect(where === "caller left" || (typeof where === "object" && "answer" in where)).toBe(
+            true,
+          );
+        }
+        const waiting = "SELECT * FROM sync_waiting_calls";
+        expect(model.at.hub.storage.sql.exec(waiting).toArray()).toEqual([]);
+      }),
+      { numRuns: 150 },
+    );
+  });
+});

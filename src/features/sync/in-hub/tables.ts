@@ -1,0 +1,85 @@
+import { SYNC_LIST_MAX_LENGTH } from "../../../protocol/limits.ts";
+
+/**
+ * What an account owns, in the SQLite of its hub (sync.md §5). Times are milliseconds since 1970; keys are base64, as
+ * clients send them. It runs at each wake.
+ */
+export function createTables(sql: SqlStorage): void {
+  sql.exec(`
+    CREATE TABLE IF NOT EXISTS sync_facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS sync_sessions (
+      id TEXT PRIMARY KEY, tag TEXT NOT NULL UNIQUE,
+      metadata TEXT NOT NULL, metadataVersion INTEGER NOT NULL,
+      agentState TEXT, agentStateVersion INTEGER NOT NULL,
+      dataEncryptionKey TEXT, seq INTEGER NOT NULL DEFAULT 0,
+      active INTEGER NOT NULL, activeAt INTEGER NOT NULL,
+      createdAt INTEGER NOT NULL, updatedAt INTEGER NOT NULL,
+      deletedAt INTEGER, quietUntil INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE TABLE IF NOT EXISTS sync_messages (
+      id TEXT PRIMARY KEY, sessionId TEXT NOT NULL, localId TEXT, seq INTEGER NOT NULL,
+      content TEXT NOT NULL, createdAt INTEGER NOT NULL, updatedAt INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX IF NOT EXISTS sync_messages_by_local_id
+      ON sync_messages (sessionId, localId) WHERE localId IS NOT NULL;
+    CREATE UNIQUE INDEX IF NOT EXISTS sync_messages_by_seq ON sync_messages (sessionId, seq);
+    CREATE TABLE IF NOT EXISTS sync_machines (
+      id TEXT PRIMARY KEY,
+      metadata TEXT NOT NULL, metadataVersion INTEGER NOT NULL,
+      daemonState TEXT, daemonStateVersion INTEGER NOT NULL,
+      dataEncryptionKey TEXT, seq INTEGER NOT NULL DEFAULT 0,
+      active INTEGER NOT NULL, activeAt INTEGER NOT NULL,
+      createdAt INTEGER NOT NULL, updatedAt INTEGER NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS sync_methods (
+      method TEXT PRIMARY KEY, connection TEXT NOT NULL, lostAt INTEGER
+    ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS sync_methods_by_connection ON sync_methods (connection);
+    CREATE TABLE IF NOT EXISTS sync_waiting_calls (
+      id INTEGER PRIMARY KEY, caller TEXT NOT NULL, ack TEXT NOT NULL, method TEXT NOT NULL,
+      params TEXT NOT NULL, deadline INTEGER NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS sync_usage_reports (
+      sessionId TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL,
+      createdAt INTEGER NOT NULL, updatedAt INTEGER NOT NULL, PRIMARY KEY (sessionId, key)
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS sync_push_tokens (
+      token TEXT PRIMARY KEY, id TEXT NOT NULL, createdAt INTEGER NOT NULL, updatedAt INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS sync_vendor_tokens (
+      vendor TEXT PRIMARY KEY, token TEXT NOT NULL, updatedAt INTEGER NOT NULL
+    ) WITHOUT ROWID;
+  `);
+}
+
+/** The first row of a query; null: there is none. */
+export function firstOf<Row extends Record<string, SqlStorageValue>>(
+  sql: SqlStorage,
+  query: string,
+  ...values: SqlStorageValue[]
+): Row | null {
+  const next = sql.exec<Row>(query, ...values).next();
+  return next.done === true ? null : next.value;
+}
+
+/** Rows of a list, and whether it would have had more. */
+export type Rows<Row> = { readonly rows: Row[]; readonly hasMore: boolean };
+
+/**
+ * The first rows of a query, as many as one answer may hold: at most `limit`, and no more texts than
+ * {@link SYNC_LIST_MAX_LENGTH}. A row that is longer comes alone.
+ */
+export function rowsOf<Row extends Record<string, SqlStorageValue>>(
+  found: Iterable<Row>,
+  limit: number,
+): Rows<Row> {
+  const rows: Row[] = [];
+  let length = 0;
+  for (const row of found) {
+    for (const value of Object.values(row)) if (typeof value === "string") length += value.length;
+    const isFull = rows.length === limit || (rows.length > 0 && length > SYNC_LIST_MAX_LENGTH);
+    if (isFull) return { rows, hasMore: true };
+    rows.push(row);
+  }
+  return { rows, hasMore: false };
+}

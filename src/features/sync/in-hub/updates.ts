@@ -1,0 +1,121 @@
+import type { HubTurn } from "../../../hub/extension.ts";
+import type { Audience } from "../../../hub/publisher.ts";
+import type { Machine, Message, Session } from "../records.ts";
+import { GRANTS } from "../scope.ts";
+
+/** The event of every update of an account. Its payload is the update's body (sync.md §6.8). */
+export const UPDATE = "sync.update";
+
+/** Who hears of what (sync.md §6.7). */
+const AUDIENCES = {
+  user: [GRANTS.user],
+  session: (id: string) => [GRANTS.user, GRANTS.session(id)],
+  machine: (id: string) => [GRANTS.user, GRANTS.machine(id)],
+} as const;
+
+/** A value with its version. */
+export type Versioned = { readonly value: string | null; readonly version: number };
+
+/** Journals an update. @param except the connection that caused it, and so knows it */
+function update(
+  hub: HubTurn,
+  body: Readonly<Record<string, unknown>>,
+  audience: Audience,
+  except?: string,
+): void {
+  hub.publish({
+    event: UPDATE,
+    payload: body,
+    audience,
+    topic: null,
+    ...(except === undefined ? {} : { except }),
+  });
+}
+
+/** Tells those connections something that is not kept: an ephemeral (sync.md §6.8). */
+function tell(hub: HubTurn, grants: readonly string[], data: object): void {
+  // Nobody has two of these grants.
+  for (const grant of grants) hub.sockets.send({ grant }, "ephemeral", data);
+}
+
+/** What is told of sessions. Both `id` and `sid` are sent: clients of different origin read one of them. */
+export const sessionUpdates = {
+  created(hub: HubTurn, session: Session): void {
+    const { lastMessage: _, id, ...rest } = session;
+    update(hub, { t: "new-session", id, sid: id, ...rest }, AUDIENCES.user);
+  },
+  changed(
+    hub: HubTurn,
+    id: string,
+    parts: { readonly metadata?: Versioned; readonly agentState?: Versioned },
+    except?: string,
+  ): void {
+    update(hub, { t: "update-session", id, sid: id, ...parts }, AUDIENCES.session(id), except);
+  },
+  deleted(hub: HubTurn, id: string): void {
+    update(hub, { t: "delete-session", id, sid: id }, AUDIENCES.user);
+  },
+  activity(
+    hub: HubTurn,
+    id: string,
+    { active, activeAt, thinking }: Activity & { readonly thinking: boolean },
+  ): void {
+    tell(hub, AUDIENCES.user, { type: "activity", id, sid: id, active, activeAt, thinking });
+  },
+  /** What it has used. */
+  usage(hub: HubTurn, id: string, used: { key: string; tokens: object; cost: object }): void {
+    tell(hub, AUDIENCES.user, { type: "usage", id, sid: id, ...used, timestamp: hub.now() });
+  },
+  /** Something that its person should see now. */
+  event(
+    hub: HubTurn,
+    sessionId: string,
+    event: { kind: string; title: string; body: string },
+  ): void {
+    const data = { type: "session-event", sessionId, ...event, timestamp: hub.now() };
+    tell(hub, AUDIENCES.session(sessionId), data);
+  },
+} as const;
+
+/** Whether something is heard of, and when it last was, milliseconds. */
+export type Activity = { readonly active: boolean; readonly activeAt: number };
+
+export function messageAdded(hub: HubTurn, message: Message, except?: string): void {
+  const { sessionId: sid, ...rest } = message;
+  update(hub, { t: "new-message", sid, message: rest }, AUDIENCES.session(sid), except);
+}
+
+/** What is told of machines. */
+export const machineUpdates = {
+  created(hub: HubTurn, machine: Machine): void {
+    const { id: machineId, accountId: _, lastActiveAt: __, ...rest } = machine;
+    update(hub, { t: "new-machine", machineId, ...rest }, AUDIENCES.user);
+    const metadata = { value: machine.metadata, version: machine.metadataVersion };
+    update(hub, { t: "update-machine", machineId, metadata }, [GRANTS.machine(machineId)]);
+  },
+  changed(
+    hub: HubTurn,
+    machineId: string,
+    parts: {
+      readonly metadata?: Versioned;
+      readonly daemonState?: Versioned;
+      readonly active?: boolean;
+      readonly activeAt?: number;
+    },
+    except?: string,
+  ): void {
+    const body = { t: "update-machine", machineId, ...parts };
+    update(hub, body, AUDIENCES.machine(machineId), except);
+  },
+  deleted(hub: HubTurn, machineId: string): void {
+    update(hub, { t: "delete-machine", machineId }, AUDIENCES.user);
+  },
+  activity(hub: HubTurn, id: string, { active, activeAt }: Activity): void {
+    const data = { type: "machine-activity", id, machineId: id, active, activeAt };
+    tell(hub, AUDIENCES.user, data);
+  },
+  status(hub: HubTurn, machineId: string, online: boolean): void {
+    const data = { type: "machine-status", machineId, online, timestamp: hub.now() };
+    tell(hub, AUDIENCES.user, data);
+  },
+} as const;

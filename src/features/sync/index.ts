@@ -1,0 +1,39 @@
+import type { Area } from "../../hub/area.ts";
+import { systemClock } from "../../platform/clock.ts";
+import { pathsBelow } from "../../platform/http/areas.ts";
+import { d1Pairings } from "./adapters/d1-pairings.ts";
+import { syncVariables } from "./config.ts";
+import { SYNC_DIALECT } from "./http-dialect.ts";
+import { syncHubExtension } from "./hub-extension.ts";
+import { UPDATE } from "./in-hub/updates.ts";
+import { mountAuth } from "./routes/auth.ts";
+import { mountMachines } from "./routes/machines.ts";
+import { mountMessages } from "./routes/messages.ts";
+import { mountSessions } from "./routes/sessions.ts";
+import { mountSockets } from "./routes/sockets.ts";
+import { mountTokens } from "./routes/tokens.ts";
+import { portsOf } from "./wire.ts";
+
+/** Encrypted sessions of coding agents, in step on all devices of an account (sync.md). */
+export const sync: Area = {
+  ...SYNC_DIALECT,
+  name: "sync",
+  owns: pathsBelow("/v1", "/v2", "/v3"),
+  config: syncVariables,
+  hubs: ["user"],
+  tags: [{ name: "sync", description: "Sessions of coding agents, in step on all devices" }],
+  events: [],
+  plainEvents: [UPDATE],
+  extension: syncHubExtension,
+  // The app accepts a server by this text (sync.md §3.1).
+  greeting: "Welcome to Happy Server!",
+  mount(app) {
+    mountAuth(app, portsOf);
+    mountSessions(app, portsOf);
+    mountMessages(app, portsOf);
+    mountMachines(app, portsOf);
+    mountSockets(app, portsOf);
+    mountTokens(app, portsOf);
+  },
+  hourly: (env) => d1Pairings(env.DB).sweep(systemClock()),
+};

@@ -1,0 +1,156 @@
+import { z } from "@hono/zod-openapi";
+import { isLongerThan } from "../../protocol/bytes.ts";
+import {
+  FRAME_DEPTH_MAX,
+  SYNC_CONTENT_MAX_BYTES,
+  SYNC_CONTENT_MAX_LENGTH,
+  SYNC_DATA_KEY_MAX_LENGTH,
+  SYNC_ID_MAX_LENGTH,
+  SYNC_STATE_MAX_BYTES,
+  SYNC_STATE_MAX_LENGTH,
+} from "../../protocol/limits.ts";
+import { isBase64 } from "./base64.ts";
+
+/**
+ * A text of at most so many UTF-16 units, as sync.md §0b.15 counts them: zod's own `max` counts code points. SQLite
+ * stores UTF-8, which has no half of a surrogate pair, so such a text would not come back as it was sent.
+ */
+export const textUpTo = (max: number) =>
+  z
+    .string()
+    .refine(({ length }) => length <= max, `may have at most ${max} characters`)
+    .refine((text) => text.isWellFormed(), "must be well-formed Unicode")
+    .openapi({ maxLength: max });
+
+const TOO_MANY_BYTES = "has too many bytes as JSON";
+
+/** An id that a client chooses. */
+export const ClientId = textUpTo(SYNC_ID_MAX_LENGTH).min(1);
+
+/** A text that only clients can read. It is stored as it came. */
+export const OpaqueText = textUpTo(SYNC_STATE_MAX_LENGTH).refine(
+  (text) => !isLongerThan(JSON.stringify(text), SYNC_STATE_MAX_BYTES),
+  TOO_MANY_BYTES,
+);
+
+/** Bytes in base64 with padding (RFC 4648 §4). */
+const Base64Text = z.string().refine(isBase64, "must be base64 with padding");
+
+/** The key of a session or machine, encrypted for its account (sync.md §2.5). */
+export const DataKey = Base64Text.max(SYNC_DATA_KEY_MAX_LENGTH);
+
+/** Whether lists and objects of a value are nested deeper than this. It never goes deeper itself. */
+function isNestedDeeper(value: unknown, most: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return most === 0 || Object.values(value).some((inner) => isNestedDeeper(inner, most - 1));
+}
+
+/** What of any JSON fits into a row and into a frame. The depth comes first: what follows cannot be written otherwise. */
+export const fitting = <Schema extends z.ZodType>(schema: Schema) =>
+  schema
+    .refine((value) => !isNestedDeeper(value, FRAME_DEPTH_MAX), {
+      message: `may have at most ${FRAME_DEPTH_MAX} levels of lists and objects`,
+      abort: true,
+    })
+    .refine(
+      (value) => (JSON.stringify(value) ?? "").length <= SYNC_CONTENT_MAX_LENGTH,
+      `may have at most ${SYNC_CONTENT_MAX_LENGTH} characters as JSON`,
+    )
+    .refine(
+      (value) => !isLongerThan(JSON.stringify(value) ?? "", SYNC_CONTENT_MAX_BYTES),
+      TOO_MANY_BYTES,
+    );
+
+/** The content of a message: any JSON. */
+export const Content = fitting(z.unknown().refine((value) => value !== undefined, "is missing"));
+
+/** The content of a message that is one encrypted text. */
+export const EncryptedText = textUpTo(SYNC_CONTENT_MAX_LENGTH).refine(
+  (text) => !isLongerThan(JSON.stringify(text), SYNC_CONTENT_MAX_BYTES),
+  TOO_MANY_BYTES,
+);
+
+const Version = z.number().int().min(0);
+const Milliseconds = z.number().int();
+
+/** A session of an agent, as clients see it (sync.md §3). */
+export const Session = z
+  .object({
+    id: z.string(),
+    seq: Version.openapi({ description: "Number of its last message" }),
+    createdAt: Milliseconds,
+    updatedAt: Milliseconds,
+    active: z.boolean(),
+    activeAt: Milliseconds,
+    metadata: z.string(),
+    metadataVersion: Version,
+    agentState: z.string().nullable(),
+    agentStateVersion: Version,
+    dataEncryptionKey: z.string().nullable(),
+    lastMessage: z.null(),
+  })
+  .openapi("SyncSession");
+export type Session = z.infer<typeof Session>;
+
+/** A machine on which sessions run (sync.md §3). `activeAt` is what newer clients read. */
+export const Machine = z
+  .object({
+    id: z.string(),
+    accountId: z.string(),
+    metadata: z.string(),
+    metadataVersion: Version,
+    daemonState: z.string().nullable(),
+    daemonStateVersion: Version,
+    dataEncryptionKey: z.string().nullable(),
+    seq: Version,
+    active: z.boolean(),
+    lastActiveAt: Milliseconds,
+    activeAt: Milliseconds,
+    createdAt: Milliseconds,
+    updatedAt: Milliseconds,
+  })
+  .openapi("SyncMachine");
+export type Machine = z.infer<typeof Machine>;
+
+/** A message of a session. */
+export const Message = z
+  .object({
+    id: z.string(),
+    sessionId: z.string(),
+    localId: z.string().nullable(),
+    seq: Version,
+    content: z.unknown(),
+    createdAt: Milliseconds,
+    updatedAt: Milliseconds,
+  })
+  .openapi("SyncMessage");
+export type Message = z.infer<typeof Message>;
+
+/** How many clients are connected (sync.md §6.7). */
+export const SocketStats = z
+  .object({
+    totalConnections: z.number().int(),
+    byType: z.object({
+      "user-scoped": z.number().int(),
+      "session-scoped": z.number().int(),
+      "machine-scoped": z.number().int(),
+    }),
+    activeSessions: z.number().int(),
+    activeMachines: z.number().int(),
+    oldestConnection: Milliseconds.nullable(),
+  })
+  .openapi("SyncSocketStats");
+
+/** Which connections of an account get a broadcast (sync.md §6.7). */
+export const Filter = z
+  .discriminatedUnion("type", [
+    z.object({ type: z.literal("all") }),
+    z.object({ type: z.literal("user-scoped-only") }),
+    z.object({ type: z.literal("session"), sessionId: ClientId }),
+    z.object({ type: z.literal("machine"), machineId: ClientId }),
+    z.object({ type: z.literal("exclude"), connectionId: ClientId }),
+    z.object({ type: z.literal("all-interested-in-session"), sessionId: ClientId }),
+    z.object({ type: z.literal("machine-scoped-only"), machineId: ClientId }),
+  ])
+  .openapi("SyncFilter");
+export type Filter = z.infer<typeof Filter>;

@@ -1,0 +1,157 @@
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { PlatformEnv } from "../../../platform/env.ts";
+import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { jsonAnswer, jsonBody } from "../../../platform/openapi.ts";
+import { pageLimit } from "../../../platform/pagination.ts";
+import { SYNC_PAGE_DEFAULT, SYNC_PAGE_MAX } from "../../../protocol/limits.ts";
+import { SYNC_COMMANDS } from "../hub-commands.ts";
+import { failures } from "../http-dialect.ts";
+import type { SyncPorts } from "../ports.ts";
+import { ClientId, DataKey, Machine, OpaqueText } from "../records.ts";
+import { ask, inAccount, isHappyClient, notFound, SECURITY } from "./in-account.ts";
+
+const MACHINE_MISSING = "Machine not found";
+
+const MachineParam = z.object({
+  id: ClientId.openapi({ param: { name: "id", in: "path" } }),
+});
+const OneMachine = z.object({ machine: Machine });
+const base = { tags: ["sync"], security: SECURITY, middleware: inAccount };
+
+const NewMachine = z.object({
+  id: ClientId.regex(/^[\x21-\x7e]+$/, "must be printable ASCII"),
+  metadata: OpaqueText,
+  daemonState: OpaqueText.nullish(),
+  dataEncryptionKey: DataKey.nullish(),
+});
+
+const createMachineRoute = createRoute({
+  ...base,
+  operationId: "sync.createMachine",
+  method: "post",
+  path: "/v1/machines",
+  summary: "Register a machine, or find the one with this id",
+  request: { body: jsonBody(NewMachine, { id: "laptop-1", metadata: "bWV0YWRhdGE=" }) },
+  responses: {
+    200: jsonAnswer("The machine; one that was there is unchanged", OneMachine),
+    ...failures("invalid_request", "invalid_json", "unauthorized", "body_too_large"),
+  },
+});
+
+const listRoute = createRoute({
+  ...base,
+  operationId: "sync.machines",
+  method: "get",
+  path: "/v1/machines",
+  summary: "The machines of the account, the last heard of first",
+  request: {
+    query: z.object({
+      limit: pageLimit(SYNC_PAGE_MAX, SYNC_PAGE_DEFAULT),
+      activeOnly: z.enum(["true", "false"]).optional(),
+    }),
+  },
+  responses: {
+    200: jsonAnswer(
+      "The machines; for clients that send X-Happy-Client the list alone",
+      z.union([z.object({ machines: z.array(Machine) }), z.array(Machine)]),
+    ),
+    ...failures("invalid_request", "invalid_json", "unauthorized"),
+  },
+});
+
+const getRoute = createRoute({
+  ...base,
+  operationId: "sync.machine",
+  method: "get",
+  path: "/v1/machines/{id}",
+  summary: "One machine",
+  request: { params: MachineParam },
+  responses: {
+    200: jsonAnswer("The machine", OneMachine),
+    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found"),
+  },
+});
+
+const statusRoute = createRoute({
+  ...base,
+  operationId: "sync.changeMachine",
+  method: "put",
+  path: "/v1/machines/{id}/status",
+  summary: "Change a machine, whatever its versions are",
+  request: {
+    params: MachineParam,
+    body: jsonBody(
+      z.object({
+        active: z.boolean().optional(),
+        metadata: OpaqueText.optional(),
+        daemonState: OpaqueText.optional(),
+      }),
+      { active: true },
+    ),
+  },
+  responses: {
+    200: jsonAnswer("The machine", OneMachine),
+    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found", "body_too_large"),
+  },
+});
+
+const deleteRoute = createRoute({
+  ...base,
+  operationId: "sync.deleteMachine",
+  method: "delete",
+  path: "/v1/machines/{id}",
+  summary: "Delete a machine and close its connections",
+  description: "Its sessions stay.",
+  request: { params: MachineParam },
+  responses: {
+    200: jsonAnswer("It is deleted", z.object({ success: z.literal(true) })),
+    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found"),
+  },
+});
+
+/** The machines of an account (sync.md §3.4). */
+export function mountMachines(
+  app: OpenAPIHono<AppEnv>,
+  portsOf: (env: PlatformEnv) => SyncPorts,
+): void {
+  app.openapi(createMachineRoute, async (c) => {
+    const { daemonState = null, dataEncryptionKey = null, ...wanted } = c.req.valid("json");
+    const input = { ...wanted, daemonState, dataEncryptionKey };
+    const machine = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.createMachine, input);
+    return machine.ok ? c.json({ machine: machine.value }, 200) : machine.error;
+  });
+
+  app.openapi(listRoute, async (c) => {
+    const { limit, activeOnly } = c.req.valid("query");
+    const input = { limit, activeOnly: activeOnly === "true" };
+    const found = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.machines, input);
+    if (!found.ok) return found.error;
+    return c.json(isHappyClient(c) ? found.value : { machines: found.value }, 200);
+  });
+
+  app.openapi(getRoute, async (c) => {
+    const machine = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.machine, c.req.valid("param"));
+    if (!machine.ok) return machine.error;
+    if (machine.value === null) return notFound(c, MACHINE_MISSING);
+    return c.json({ machine: machine.value }, 200);
+  });
+
+  app.openapi(statusRoute, async (c) => {
+    const input = { ...c.req.valid("param"), ...c.req.valid("json") };
+    const machine = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.changeMachine, input);
+    if (!machine.ok) return machine.error;
+    if (machine.value === null) return notFound(c, MACHINE_MISSING);
+    return c.json({ machine: machine.value }, 200);
+  });
+
+  app.openapi(deleteRoute, async (c) => {
+    const had = await ask(
+      c,
+      portsOf(c.env).hubs,
+      SYNC_COMMANDS.deleteMachine,
+      c.req.valid("param"),
+    );
+    if (!had.ok) return had.error;
+    return had.value ? c.json({ success: true } as const, 200) : notFound(c, MACHINE_MISSING);
+  });
+}

@@ -1,0 +1,239 @@
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { PlatformEnv } from "../../../platform/env.ts";
+import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { refuse } from "../../../platform/http/areas.ts";
+import { jsonAnswer, jsonBody } from "../../../platform/openapi.ts";
+import { pageLimit } from "../../../platform/pagination.ts";
+import {
+  SYNC_MESSAGES_ADDED_MAX,
+  SYNC_MESSAGES_PAGE_DEFAULT,
+  SYNC_MESSAGES_PAGE_MAX,
+  SYNC_NEWEST_MAX,
+  SYNC_PAGE_DEFAULT,
+  SYNC_PAGE_MAX,
+} from "../../../protocol/limits.ts";
+import { type MessageRange, SYNC_COMMANDS } from "../hub-commands.ts";
+import { failures } from "../http-dialect.ts";
+import type { SyncPorts } from "../ports.ts";
+import { ClientId, Content, EncryptedText, Message } from "../records.ts";
+import { ask, inAccount, notFound, SECURITY } from "./in-account.ts";
+import { cursorAfter, idInCursor, SessionParam } from "./sessions.ts";
+
+const SESSION_MISSING = "Session not found";
+const base = { tags: ["sync"], security: SECURITY, middleware: inAccount };
+
+const addRoute = createRoute({
+  ...base,
+  operationId: "sync.addMessage",
+  method: "post",
+  path: "/v1/sessions/{id}/messages",
+  summary: "Add a message to a session, once by its localId",
+  request: {
+    params: SessionParam,
+    body: jsonBody(z.object({ localId: ClientId.nullish(), content: Content }), {
+      localId: "1",
+      content: { t: "encrypted", c: "bWVzc2FnZQ==" },
+    }),
+  },
+  responses: {
+    200: jsonAnswer("The message", z.object({ message: Message })),
+    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found", "body_too_large"),
+  },
+});
+
+/** A message of a list: its session is known. */
+const Listed = Message.omit({ sessionId: true }).openapi("SyncListedMessage");
+
+const newestRoute = createRoute({
+  ...base,
+  operationId: "sync.newestMessages",
+  method: "get",
+  path: "/v1/sessions/{id}/messages",
+  summary: "The newest messages of a session",
+  request: { params: SessionParam },
+  responses: {
+    200: jsonAnswer(
+      `At most ${SYNC_NEWEST_MAX}, newest first`,
+      z.object({ messages: z.array(Listed) }),
+    ),
+    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found"),
+  },
+});
+
+const pageRoute = createRoute({
+  ...base,
+  operationId: "sync.pageOfMessages",
+  method: "get",
+  path: "/v2/sessions/{id}/messages",
+  summary: "Messages of a session in pages, newest first",
+  request: {
+    params: SessionParam,
+    query: z.object({
+      cursor: z.string().optional(),
+      limit: pageLimit(SYNC_PAGE_MAX, SYNC_PAGE_DEFAULT),
+    }),
+  },
+  responses: {
+    200: jsonAnswer(
+      "One page",
+      z.object({ messages: z.array(Listed), nextCursor: z.string().nullable() }),
+    ),
+    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found"),
+  },
+});
+
+/** A whole number in a query. */
+const Whole = (least: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, "must be a whole number")
+    .transform(Number)
+    .refine((value) => value >= least, `must be at least ${least}`)
+    .openapi({ type: "string" });
+
+const rangeRoute = createRoute({
+  ...base,
+  operationId: "sync.messages",
+  method: "get",
+  path: "/v3/sessions/{id}/messages",
+  summary: "Messages after a number, ascending, or before one, descending",
+  request: {
+    params: SessionParam,
+    query: z.object({
+      after_seq: Whole(0).optional(),
+      before_seq: Whole(1).optional(),
+      limit: pageLimit(SYNC_MESSAGES_PAGE_MAX, SYNC_MESSAGES_PAGE_DEFAULT),
+    }),
+  },
+  responses: {
+    200: jsonAnswer(
+      "A part of the messages",
+      z.object({ messages: z.array(Listed), hasMore: z.boolean() }),
+    ),
+    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found"),
+  },
+});
+
+const addManyRoute = createRoute({
+  ...base,
+  operationId: "sync.addMessages",
+  method: "post",
+  path: "/v3/sessions/{id}/messages",
+  summary: "Add messages to a session, each once by its localId",
+  request: {
+    params: SessionParam,
+    body: jsonBody(
+      z.object({
+        messages: z
+          .array(
+            z.object({
+              content: EncryptedText.min(1),
+              localId: ClientId,
+            }),
+          )
+          .min(1)
+          .max(SYNC_MESSAGES_ADDED_MAX),
+      }),
+      { messages: [{ content: "bWVzc2FnZQ==", localId: "1" }] },
+    ),
+  },
+  responses: {
+    200: jsonAnswer(
+      "All of them by number, without contents",
+      z.object({ messages: z.array(Listed.omit({ content: true })) }),
+    ),
+    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found", "body_too_large"),
+  },
+});
+
+/** The messages of a session (sync.md §3.3, §4). */
+export function mountMessages(
+  app: OpenAPIHono<AppEnv>,
+  portsOf: (env: PlatformEnv) => SyncPorts,
+): void {
+  app.openapi(addRoute, async (c) => {
+    const { id: sessionId } = c.req.valid("param");
+    const { localId = null, content } = c.req.valid("json");
+    const input = { sessionId, message: { localId, content } };
+    const added = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.addMessage, input);
+    if (!added.ok) return added.error;
+    if (added.value === null) return notFound(c, SESSION_MISSING);
+    return c.json({ message: added.value }, 200);
+  });
+
+  app.openapi(newestRoute, async (c) => {
+    const { id: sessionId } = c.req.valid("param");
+    const input = { sessionId, range: { kind: "newest" as const }, limit: SYNC_NEWEST_MAX };
+    const found = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.messages, input);
+    if (!found.ok) return found.error;
+    if (found.value === null) return notFound(c, SESSION_MISSING);
+    return c.json({ messages: found.value.rows.map(listed) }, 200);
+  });
+
+  app.openapi(pageRoute, async (c) => {
+    const { id: sessionId } = c.req.valid("param");
+    const { cursor, limit } = c.req.valid("query");
+    const before = cursor === undefined ? null : idInCursor(cursor);
+    if (cursor !== undefined && before === null) {
+      return refuse(c, { code: "invalid_request", detail: "Invalid cursor format" });
+    }
+    const range: MessageRange =
+      before === null ? { kind: "newest" } : { kind: "beforeId", id: before };
+    const found = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.messages, {
+      sessionId,
+      range,
+      limit,
+    });
+    if (!found.ok) return found.error;
+    if (found.value === null) return notFound(c, SESSION_MISSING);
+    const messages = found.value.rows.map(listed);
+    return c.json({ messages, nextCursor: cursorAfter(found.value) }, 200);
+  });
+
+  app.openapi(rangeRoute, async (c) => {
+    const { id: sessionId } = c.req.valid("param");
+    const { after_seq: after, before_seq: before, limit } = c.req.valid("query");
+    if (after !== undefined && before !== undefined) {
+      const detail = "Send after_seq or before_seq, not both";
+      return refuse(c, { code: "invalid_request", detail });
+    }
+    const range: MessageRange =
+      before === undefined
+        ? { kind: "afterSeq", seq: after ?? 0 }
+        : { kind: "beforeSeq", seq: before };
+    const found = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.messages, {
+      sessionId,
+      range,
+      limit,
+    });
+    if (!found.ok) return found.error;
+    if (found.value === null) return notFound(c, SESSION_MISSING);
+    const { rows, hasMore } = found.value;
+    return c.json({ messages: rows.map(listed), hasMore }, 200);
+  });
+
+  app.openapi(addManyRoute, async (c) => {
+    const { id: sessionId } = c.req.valid("param");
+    const messages = c.req.valid("json").messages.map(({ localId, content }) => ({
+      localId,
+      content: { t: "encrypted", c: content },
+    }));
+    const input = { sessionId, messages };
+    const added = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.addMessages, input);
+    if (!added.ok) return added.error;
+    if (added.value === null) return notFound(c, SESSION_MISSING);
+    // One that was asked for twice is there once.
+    const once = [...new Map(added.value.map((message) => [message.id, message])).values()];
+    const rows = once.toSorted((a, b) => a.seq - b.seq).map(headOf);
+    return c.json({ messages: rows }, 200);
+  });
+}
+
+/** A message in a list: its session is known. */
+function listed({ id, localId, seq, content, createdAt, updatedAt }: Message) {
+  return { id, localId, seq, content, createdAt, updatedAt };
+}
+
+function headOf({ id, localId, seq, createdAt, updatedAt }: Omit<Message, "content">) {
+  return { id, localId, seq, createdAt, updatedAt };
+}

@@ -1,0 +1,240 @@
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { PlatformEnv } from "../../../platform/env.ts";
+import type { AppEnv } from "../../../platform/http/app-env.ts";
+import { refuse } from "../../../platform/http/areas.ts";
+import { jsonAnswer, jsonBody } from "../../../platform/openapi.ts";
+import { pageLimit } from "../../../platform/pagination.ts";
+import {
+  SYNC_ACTIVE_SESSIONS_DEFAULT,
+  SYNC_ACTIVE_SESSIONS_MAX,
+  SYNC_ID_MAX_LENGTH,
+  SYNC_NEWEST_MAX,
+  SYNC_PAGE_DEFAULT,
+  SYNC_PAGE_MAX,
+} from "../../../protocol/limits.ts";
+import { SYNC_COMMANDS } from "../hub-commands.ts";
+import { failures } from "../http-dialect.ts";
+import type { SyncPorts } from "../ports.ts";
+import { ClientId, DataKey, OpaqueText, Session } from "../records.ts";
+import { ask, inAccount, isHappyClient, notFound, SECURITY } from "./in-account.ts";
+
+/** The session of a path. */
+export const SessionParam = z.object({
+  id: ClientId.openapi({ param: { name: "id", in: "path" } }),
+});
+
+const CURSOR = new RegExp(`^cursor_v1_(.{1,${SYNC_ID_MAX_LENGTH}})$`);
+const SESSION_MISSING = "Session not found";
+const Sessions = z.object({ sessions: z.array(Session) });
+const Success = z.object({ success: z.literal(true) });
+
+/** Reads `cursor_v1_<id>`; null: it is another form. */
+export function idInCursor(cursor: string): string | null {
+  return CURSOR.exec(cursor)?.[1] ?? null;
+}
+
+/** The cursor of the page after this one; null: it is the last. */
+export function cursorAfter({
+  rows,
+  hasMore,
+}: {
+  readonly rows: readonly { readonly id: string }[];
+  readonly hasMore: boolean;
+}): string | null {
+  const last = rows.at(-1);
+  return hasMore && last !== undefined ? `cursor_v1_${last.id}` : null;
+}
+
+const base = { tags: ["sync"], security: SECURITY, middleware: inAccount };
+
+const recentRoute = createRoute({
+  ...base,
+  operationId: "sync.recentSessions",
+  method: "get",
+  path: "/v1/sessions",
+  summary: "The sessions that changed last",
+  responses: {
+    200: jsonAnswer(`At most ${SYNC_NEWEST_MAX}, the last change first`, Sessions),
+    ...failures("unauthorized"),
+  },
+});
+
+/** Milliseconds, or an ISO 8601 time: clients of different origin send one of them (sync.md §3.3). */
+const Since = z
+  .union([z.iso.datetime({ offset: true }), z.string().regex(/^[1-9]\d{0,15}$/, "is no time")])
+  .transform((text) => (/^\d+$/.test(text) ? Number(text) : Date.parse(text)))
+  .openapi({
+    type: "string",
+    description: "Only those changed after this: milliseconds or ISO 8601",
+  });
+
+const pageRoute = createRoute({
+  ...base,
+  operationId: "sync.pageOfSessions",
+  method: "get",
+  path: "/v2/sessions",
+  summary: "Sessions in pages, newest first",
+  request: {
+    query: z.object({
+      cursor: z.string().optional(),
+      limit: pageLimit(SYNC_PAGE_MAX, SYNC_PAGE_DEFAULT),
+      changedSince: Since.optional(),
+    }),
+  },
+  responses: {
+    200: jsonAnswer(
+      "One page",
+      Sessions.extend({ nextCursor: z.string().nullable(), hasNext: z.boolean() }),
+    ),
+    ...failures("invalid_request", "invalid_json", "unauthorized"),
+  },
+});
+
+const activeRoute = createRoute({
+  ...base,
+  operationId: "sync.activeSessions",
+  method: "get",
+  path: "/v2/sessions/active",
+  summary: "Sessions that were heard of in the last 15 minutes",
+  request: {
+    query: z.object({ limit: pageLimit(SYNC_ACTIVE_SESSIONS_MAX, SYNC_ACTIVE_SESSIONS_DEFAULT) }),
+  },
+  responses: {
+    200: jsonAnswer("The last heard of first", Sessions),
+    ...failures("invalid_request", "invalid_json", "unauthorized"),
+  },
+});
+
+const NewSession = z.object({
+  tag: ClientId,
+  metadata: OpaqueText,
+  agentState: OpaqueText.nullish(),
+  dataEncryptionKey: DataKey.nullish(),
+});
+const OneSession = z.object({ session: Session });
+
+const createSessionRoute = createRoute({
+  ...base,
+  operationId: "sync.createSession",
+  method: "post",
+  path: "/v1/sessions",
+  summary: "Create a session, or find the one with this tag",
+  request: {
+    body: jsonBody(NewSession, { tag: "terminal-1", metadata: "bWV0YWRhdGE=", agentState: null }),
+  },
+  responses: {
+    200: jsonAnswer("The session; one that was there is unchanged", OneSession),
+    ...failures("invalid_request", "invalid_json", "unauthorized", "body_too_large"),
+  },
+});
+
+const getRoute = createRoute({
+  ...base,
+  operationId: "sync.session",
+  method: "get",
+  path: "/v1/sessions/{id}",
+  summary: "One session",
+  request: { params: SessionParam },
+  responses: {
+    200: jsonAnswer("The session", OneSession),
+    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found"),
+  },
+});
+
+const deleteRoute = createRoute({
+  ...base,
+  operationId: "sync.deleteSession",
+  method: "delete",
+  path: "/v1/sessions/{id}",
+  summary: "Hide a session from lists",
+  description: "Its messages stay. A session that is created with its tag brings it back.",
+  request: { params: SessionParam },
+  responses: {
+    200: jsonAnswer("It is hidden", Success),
+    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found"),
+  },
+});
+
+const archiveRoute = createRoute({
+  ...base,
+  operationId: "sync.archiveSession",
+  method: "post",
+  path: "/v1/sessions/{id}/archive",
+  summary: "End a session: it is not active any more",
+  request: { params: SessionParam },
+  responses: {
+    200: jsonAnswer("It has ended", Success),
+    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found"),
+  },
+});
+
+/** The sessions of an account (sync.md §3.3). */
+export function mountSessions(
+  app: OpenAPIHono<AppEnv>,
+  portsOf: (env: PlatformEnv) => SyncPorts,
+): void {
+  app.openapi(recentRoute, async (c) => {
+    const input = { limit: SYNC_NEWEST_MAX, showsDeleted: !isHappyClient(c) };
+    const sessions = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.recentSessions, input);
+    return sessions.ok ? c.json({ sessions: sessions.value }, 200) : sessions.error;
+  });
+
+  app.openapi(pageRoute, async (c) => {
+    const { cursor, limit, changedSince = null } = c.req.valid("query");
+    const before = cursor === undefined ? null : idInCursor(cursor);
+    if (cursor !== undefined && before === null) {
+      return refuse(c, { code: "invalid_request", detail: "Invalid cursor format" });
+    }
+    const found = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.pageOfSessions, {
+      limit,
+      before,
+      changedAfter: changedSince,
+      showsDeleted: !isHappyClient(c),
+    });
+    if (!found.ok) return found.error;
+    const { rows: sessions, hasMore: hasNext } = found.value;
+    return c.json({ sessions, nextCursor: cursorAfter(found.value), hasNext }, 200);
+  });
+
+  app.openapi(activeRoute, async (c) => {
+    const input = c.req.valid("query");
+    const sessions = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.activeSessions, input);
+    return sessions.ok ? c.json({ sessions: sessions.value }, 200) : sessions.error;
+  });
+
+  app.openapi(createSessionRoute, async (c) => {
+    const { agentState = null, dataEncryptionKey = null, ...wanted } = c.req.valid("json");
+    const input = { ...wanted, agentState, dataEncryptionKey };
+    const session = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.createSession, input);
+    return session.ok ? c.json({ session: session.value }, 200) : session.error;
+  });
+
+  app.openapi(getRoute, async (c) => {
+    const session = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.session, c.req.valid("param"));
+    if (!session.ok) return session.error;
+    if (session.value === null) return notFound(c, SESSION_MISSING);
+    return c.json({ session: session.value }, 200);
+  });
+
+  app.openapi(deleteRoute, async (c) => {
+    const had = await ask(
+      c,
+      portsOf(c.env).hubs,
+      SYNC_COMMANDS.deleteSession,
+      c.req.valid("param"),
+    );
+    if (!had.ok) return had.error;
+    return had.value ? c.json({ success: true } as const, 200) : notFound(c, SESSION_MISSING);
+  });
+
+  app.openapi(archiveRoute, async (c) => {
+    const had = await ask(
+      c,
+      portsOf(c.env).hubs,
+      SYNC_COMMANDS.archiveSession,
+      c.req.valid("param"),
+    );
+    if (!had.ok) return had.error;
+    return had.value ? c.json({ success: true } as const, 200) : notFound(c, SESSION_MISSING);
+  });
+}

@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import { SYNC_WINDOW_BYTES, UNACKNOWLEDGED_BYTES_MAX } from "../../protocol/limits.ts";
+import { SYNC_DIALECTS } from "../../testing/sync-client.ts";
+import { SyncEdgeClient } from "../../testing/sync-edge.ts";
+import { VirtualAccount } from "../../testing/virtual-account.ts";
+
+/** A session's agent that answers `<id>:read`, and a phone. */
+async function pair(at: VirtualAccount, dialect: (typeof SYNC_DIALECTS)[number]) {
+  const id = await at.session();
+  // It gets no update: those of others are not for it.
+  for (let i = 0; i < 20; i += 1) await at.session(`other ${i}`);
+  const about = { clientType: "session-scoped", sessionId: id };
+  const agent = await SyncEdgeClient.connect(at, about, dialect);
+  const phone = await SyncEdgeClient.connect(at, {}, dialect);
+  const method = `${id}:read`;
+  await agent.send("rpc-register", { method });
+  return { agent, phone, method };
+}
+
+describe("clients of sync, through the Worker to the hub", () => {
+  it.each(SYNC_DIALECTS)("call each other, and hear of a close (%s)", async (dialect) => {
+    const at = new VirtualAccount();
+    const { agent, phone, method } = await pair(at, dialect);
+    const ack = await phone.send("rpc-call", { method, params: "p" });
+    await agent.answer(agent.calls[0] ?? "", "r");
+    await phone.settle();
+    expect(phone.answerTo(ack)).toEqual({ ok: true, result: "r" });
+    const away = await SyncEdgeClient.connect(at, { clientType: "machine-scoped" }, dialect);
+    expect(away.far.closed?.code).toBe(4004);
+    expect(away.far.heard.at(-1)).toContain("Machine ID required");
+    // A goodbye is a goodbye also behind the Worker, and a loss is a loss.
+    agent.far.breakOff();
+    await phone.settle();
+    const waits = await phone.send("rpc-call", { method });
+    expect(phone.answerTo(waits)).toBeUndefined();
+  });
+
+  it.each(SYNC_DIALECTS)(
+    "are asked on, however much they were asked, without a single update (%s)",
+    async (dialect) => {
+      const at = new VirtualAccount();
+      const { agent, phone, method } = await pair(at, dialect);
+      const params = "x".repeat(500_000);
+      // A native client shows nothing, and is closed after 16 MB.
+      const most = dialect === "native" ? UNACKNOWLEDGED_BYTES_MAX : 12 * SYNC_WINDOW_BYTES;
+      for (let sent = 0; sent < most - 2 * params.length; sent += params.length) {
+        const ack = await phone.send("rpc-call", { method, params });
+        await agent.settle();
+        await agent.answer(agent.calls.at(-1) ?? "", "r");
+        await phone.settle();
+        expect(phone.answerTo(ack)).toEqual({ ok: true, result: "r" });
+      }
+      expect([agent.far.closed, phone.far.closed]).toEqual([null, null]);
+    },
+  );
+});
