@@ -49,7 +49,9 @@ export default defineConfig({
   plugins: [scalar()],
   build: {
     rolldownOptions: {
-      input: ["index.html", "docs.html"].map((page) => path.join(import.meta.dirname, page)),
+      input: ["index.html", "docs.html", "terminal/connect.html"].map((page) =>
+        path.join(import.meta.dirname, page),
+      ),
     },
     // The Worker's content security policy allows scripts and styles from /assets/ only.
     assetsInlineLimit: 0,

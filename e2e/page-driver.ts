@@ -1,3 +1,4 @@
+import { AxeBuilder } from "@axe-core/playwright";
 import { chromium, type Browser, type BrowserContextOptions, type Page } from "playwright-core";
 import { expect } from "vitest";
 import { findChromium } from "../dev/chromium.ts";
@@ -5,6 +6,9 @@ import { eventually } from "../dev/testing/eventually.ts";
 
 /** Deadline of one step on a busy machine, milliseconds. */
 const STEP_MS = 60_000;
+
+/** Height of the window in which views are looked at, pixels. */
+export const HEIGHT = 800;
 
 /** Chromium's arguments: no traffic of its own, and root may start it. */
 export const BROWSER_ARGUMENTS: readonly string[] = [
@@ -91,7 +95,7 @@ export async function tools(page: Page, open = true): Promise<void> {
 }
 
 /** An area of the page, by its name in the navigation. */
-type AreaName = "Rooms" | "Matches" | "Activity";
+type AreaName = "Rooms" | "Matches" | "Activity" | "Sync";
 
 /** Goes to an area through its link. */
 export async function goTo(page: Page, area: AreaName): Promise<void> {
@@ -106,6 +110,33 @@ export async function unfold(page: Page, name: string): Promise<void> {
 }
 
 /** Width of the page, pixels: more than the window if something overflows. */
-export async function pageWidth(page: Page): Promise<number> {
+async function pageWidth(page: Page): Promise<number> {
   return Number(await page.evaluate("document.documentElement.scrollWidth"));
+}
+
+/**
+ * Checks that a view fits every width, and that axe finds nothing at the last one.
+ * @param look what axe checks; undefined: everything
+ */
+export async function expectSound(
+  page: Page,
+  widths: readonly number[],
+  view: string,
+  look: string | undefined,
+): Promise<void> {
+  // Until it has loaded its configuration, the page is empty.
+  await page.getByRole("heading", { level: 1 }).first().waitFor();
+  for (const width of widths) {
+    await page.setViewportSize({ width, height: HEIGHT });
+    expect(await pageWidth(page), `${view} at ${width} px`).toBeLessThanOrEqual(width);
+  }
+  const axe = new AxeBuilder({ page });
+  // A tag also selects the rules of WCAG AAA, which axe does not apply otherwise.
+  const looking =
+    look === undefined ? axe : axe.withTags(look).disableRules("color-contrast-enhanced");
+  const { violations } = await looking.analyze();
+  expect(
+    violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join("\n")}`),
+    view,
+  ).toEqual([]);
 }

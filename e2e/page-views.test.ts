@@ -1,4 +1,3 @@
-import { AxeBuilder } from "@axe-core/playwright";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { PRIMARY_GUILD } from "../dev/discord/seed.ts";
@@ -6,11 +5,12 @@ import { Api } from "../dev/testing/api.ts";
 import { eventually } from "../dev/testing/eventually.ts";
 import type { DiscordControl } from "../dev/discord/control-client.ts";
 import {
+  expectSound,
   goTo,
+  HEIGHT,
   isLive,
   launchBrowser,
   openAt,
-  pageWidth,
   signInAs,
   tools,
   unfold,
@@ -18,7 +18,6 @@ import {
 import { startStack, type Stack } from "../dev/testing/stack.ts";
 
 const WIDTHS = [360, 768, 1280];
-const HEIGHT = 800;
 const PLAYER_1 = "100000000000000301";
 /** Player 2 and Player 3. */
 const PLAYERS = ["100000000000000302", "100000000000000303"];
@@ -76,33 +75,6 @@ async function openSignedIn(
 
 const statusOf = (page: Page, name: "Stream" | "Discord"): Promise<string | null> =>
   page.getByRole("status", { name }).textContent();
-
-/**
- * The view fits every width, and axe finds nothing at the last one.
- * @param look what axe checks; undefined: everything
- */
-async function expectSound(
-  page: Page,
-  widths: readonly number[],
-  view: string,
-  look: string | undefined,
-): Promise<void> {
-  // Until it has loaded its configuration, the page is empty.
-  await page.getByRole("heading", { level: 1 }).first().waitFor();
-  for (const width of widths) {
-    await page.setViewportSize({ width, height: HEIGHT });
-    expect(await pageWidth(page), `${view} at ${width} px`).toBeLessThanOrEqual(width);
-  }
-  const axe = new AxeBuilder({ page });
-  // A tag also selects the rules of WCAG AAA, which axe does not apply otherwise.
-  const looking =
-    look === undefined ? axe : axe.withTags(look).disableRules("color-contrast-enhanced");
-  const { violations } = await looking.analyze();
-  expect(
-    violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join("\n")}`),
-    view,
-  ).toEqual([]);
-}
 
 /** At the end of the page nothing covers the time of the last line. */
 async function expectLastTimeFree(page: Page, width: number): Promise<void> {

@@ -171,6 +171,30 @@ describe("a new user", () => {
   });
 });
 
+it("has sync beside its rooms, whose accounts are not those of the provider", async () => {
+  const page = await openPage();
+  await page.getByRole("link", { name: "Go to Sync" }).click();
+  await page.getByRole("button", { name: "Create an account" }).click();
+  await page.getByLabel("I have saved the code").check();
+  await page.getByRole("button", { name: "Create account" }).click();
+  const connection = page.getByRole("status", { name: "Sync" });
+  await connection.getByText("Live").waitFor();
+  const navigation = page.getByRole("navigation");
+  await navigation.getByRole("link", { name: "Rooms" }).click();
+  await signIn(page, "synced");
+  expect(await connection.count()).toBe(0);
+  await goTo(page, "Sync");
+  await connection.getByText("Live").waitFor();
+  await page.getByText("No terminal is paired yet").waitFor();
+  // Whoever leaves one stays signed in at the other.
+  await page.getByRole("button", { name: /key and sign-out$/ }).click();
+  await page.getByRole("button", { name: "Sign out here" }).click();
+  await page.getByRole("button", { name: "Sign out", exact: true }).click();
+  await page.getByRole("button", { name: "Create an account" }).waitFor();
+  await goTo(page, "Rooms");
+  await isLive(page);
+});
+
 describe("a match", () => {
   /** Links a test player as a person does: the bot's button, then both sign-ins. */
   const link = async (page: Page, player: string, nickname: string): Promise<void> => {

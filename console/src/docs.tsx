@@ -11,8 +11,9 @@ type Scalar = {
 /** The page's sign-in; null if none is set up. */
 async function signInOf(): Promise<SignIn | null> {
   const config = await loadConfig();
-  if (!config.ok || config.value.clientId === null) return null;
-  const signIn = new SignIn(config.value, config.value.clientId);
+  const guild = config.ok ? config.value.guild : null;
+  if (guild === null || guild.clientId === null) return null;
+  const signIn = new SignIn(guild, guild.clientId);
   await signIn.resume();
   return signIn;
 }

@@ -4,7 +4,7 @@ import { failureInWords } from "./failure-words.ts";
 import { followAddress } from "./routes.ts";
 import { SignIn } from "./sign-in.ts";
 import { App } from "./ui/app.tsx";
-import { NoServer, SignInNotSetUp } from "./ui/welcome.tsx";
+import { NoServer } from "./ui/welcome.tsx";
 
 async function start(page: Element): Promise<void> {
   const config = await loadConfig();
@@ -15,13 +15,10 @@ async function start(page: Element): Promise<void> {
     );
     return;
   }
-  const { clientId } = config.value;
-  if (clientId === null) {
-    render(<SignInNotSetUp config={config.value} />, page);
-    return;
-  }
-  const signIn = new SignIn(config.value, clientId);
-  const problem = await signIn.resume();
+  const { guild } = config.value;
+  const clientId = guild?.clientId ?? null;
+  const signIn = guild === null || clientId === null ? null : new SignIn(guild, clientId);
+  const problem = await signIn?.resume();
   followAddress();
   render(<App config={config.value} signIn={signIn} problem={problem} />, page);
 }

@@ -2,7 +2,7 @@ import { signal } from "@preact/signals";
 import { ErrorResponse, type User, UserManager, WebStorageStateStore } from "oidc-client-ts";
 import { failed, type Outcome, type TokenSource } from "../../src/client/outcome.ts";
 import { type Claims, claimsOf } from "./claims.ts";
-import type { PageConfig } from "./config.ts";
+import type { GuildConfig } from "./config.ts";
 
 /** Seconds before expiry at which a token is renewed: earlier than the hub's own warning. */
 const RENEW_BEFORE_SECONDS = 90;
@@ -30,7 +30,7 @@ export class SignIn {
   readonly #manager: UserManager;
   #renewing: Promise<Outcome<string>> | undefined;
 
-  constructor(config: PageConfig, clientId: string) {
+  constructor(config: GuildConfig, clientId: string) {
     const page = `${location.origin}/`;
     this.#manager = new UserManager({
       authority: config.issuer,

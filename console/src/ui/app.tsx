@@ -1,81 +1,34 @@
-import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useMemo } from "preact/hooks";
 import type { PageConfig } from "../config.ts";
-import { Guild } from "../guild.ts";
-import type { SignedIn, SignIn } from "../sign-in.ts";
-import { NoticeList } from "./notice-list.tsx";
-import { Shell } from "./shell.tsx";
-import { Welcome } from "./welcome.tsx";
+import { hash, readPlace } from "../routes.ts";
+import type { SignIn } from "../sign-in.ts";
+import { SYNC_TAB } from "./areas.tsx";
+import { GuildPage } from "./guild-page.tsx";
+import { SyncPage } from "./sync-area.tsx";
+import { SignInNotSetUp, Welcome } from "./welcome.tsx";
 
-/** The page: its content depends on who is signed in. */
+/** The page: its content depends on what this deployment has, and on who is signed in. */
 export function App({
-  config,
+  config: { guild, sync },
   signIn,
   problem,
 }: {
   readonly config: PageConfig;
-  readonly signIn: SignIn;
+  /** Null: nobody can sign in at a provider. */
+  readonly signIn: SignIn | null;
   /** Why the return from the provider failed. */
   readonly problem: string | undefined;
 }): JSX.Element {
-  const user = signIn.user.value;
-  if (user === null) {
-    const ranOut = signIn.ranOut.value ? "Your sign-in has ended. Please sign in again." : "";
-    return <Welcome signIn={signIn} note={problem ?? ranOut} />;
+  // Accounts of sync have nothing to do with the provider.
+  if (guild === null) return <SyncPage hasGuild={false} />;
+  const user = signIn?.user.value ?? null;
+  if (signIn !== null && user !== null) {
+    const { sub } = user.claims;
+    return <GuildPage key={sub} config={guild} hasSync={sync} signIn={signIn} user={user} />;
   }
-  return <SignedInPage key={user.claims.sub} config={config} signIn={signIn} user={user} />;
-}
-
-function SignedInPage({
-  config,
-  signIn,
-  user,
-}: {
-  readonly config: PageConfig;
-  readonly signIn: SignIn;
-  readonly user: SignedIn;
-}): JSX.Element {
-  const { guilds } = user.claims;
-  const picked = useSignal(guilds?.includes(config.guildId) === false ? guilds[0] : config.guildId);
-  // Without the claim the server decides, and refuses nothing.
-  const guildId = guilds === undefined ? undefined : picked.value;
-  const guild = useMemo(() => new Guild(guildId, signIn.tokens), [guildId, signIn]);
-  useEffect(() => {
-    guild.start();
-    return () => guild.stop();
-  }, [guild]);
-  return (
-    <>
-      <Shell
-        key={guildId}
-        guild={guild}
-        guildId={guildId}
-        user={user}
-        config={config}
-        signIn={signIn}
-      >
-        {guilds !== undefined && guilds.length > 1 && (
-          <select
-            class="guild-select"
-            aria-label="Discord server"
-            value={guildId}
-            onChange={(event) => {
-              picked.value = event.currentTarget.value;
-            }}
-          >
-            {guilds.map((id) => (
-              <option key={id} value={id}>
-                Server {id}
-              </option>
-            ))}
-          </select>
-        )}
-      </Shell>
-      <p class="hidden" role="status" aria-label="Newest event">
-        {guild.announcement.value}
-      </p>
-      <NoticeList />
-    </>
-  );
+  const isAtSync = readPlace(hash.value, ["", SYNC_TAB.id]).area === SYNC_TAB.id;
+  if (sync && isAtSync) return <SyncPage hasGuild />;
+  if (signIn === null) return <SignInNotSetUp config={guild} hasSync={sync} />;
+  const ranOut = signIn.ranOut.value ? "Your sign-in has ended. Please sign in again." : "";
+  return <Welcome signIn={signIn} note={problem ?? ranOut} hasSync={sync} />;
 }

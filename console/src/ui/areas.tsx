@@ -1,11 +1,11 @@
 import { liveMatches } from "../match-words.ts";
 import { ActivityView } from "./activity-view.tsx";
-import type { Area } from "./area.ts";
-import { ActivityIcon, MatchIcon, VoiceIcon } from "./icons.tsx";
+import type { Area, Tab } from "./area.ts";
+import { ActivityIcon, MatchIcon, SyncIcon, VoiceIcon } from "./icons.tsx";
 import { hasMatches, MatchesView } from "./matches-view.tsx";
 import { RoomsView } from "./rooms-view.tsx";
 
-/** All areas, in the order of the navigation. A new one is an entry here. */
+/** The areas of a guild, in the order of the navigation. A new one is an entry here. */
 export const AREAS: readonly Area[] = [
   {
     id: "rooms",
@@ -24,3 +24,6 @@ export const AREAS: readonly Area[] = [
   },
   { id: "activity", title: "Activity", Icon: ActivityIcon, View: ActivityView },
 ];
+
+/** The area with accounts of its own. It comes last, and needs no guild. */
+export const SYNC_TAB: Tab = { id: "sync", title: "Sync", Icon: SyncIcon };

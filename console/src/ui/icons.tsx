@@ -46,6 +46,21 @@ export const ActivityIcon = (): JSX.Element => (
   </Icon>
 );
 
+/** For sync. */
+export const SyncIcon = (): JSX.Element => (
+  <Icon>
+    <path d="M15.8 8.2A6.2 6.2 0 0 0 4.6 7M4.2 11.8A6.2 6.2 0 0 0 15.4 13M4.3 3.6V7h3.4M15.7 16.4V13h-3.4" />
+  </Icon>
+);
+
+/** For an account that is a key. */
+export const KeyIcon = (): JSX.Element => (
+  <Icon>
+    <circle cx="7" cy="12.8" r="3.4" />
+    <path d="M9.5 10.3 16 3.8M12.4 7.4l2.2 2.2M14.4 5.4l1.8 1.8" />
+  </Icon>
+);
+
 /** For removing. */
 export const CloseIcon = (): JSX.Element => (
   <Icon>

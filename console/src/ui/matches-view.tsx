@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Match } from "../../../src/client/resources.ts";
-import type { PageConfig } from "../config.ts";
+import type { GuildConfig } from "../config.ts";
 import type { Guild } from "../guild.ts";
 import { FACEIT_CONTROL_URL } from "../local-faceit.ts";
 import { liveMatches } from "../match-words.ts";
@@ -13,7 +13,7 @@ import { ViewHead } from "./view-head.tsx";
 const matchIdOf = (match: Match): string => match.matchId;
 
 /** Whether this deployment plays matches. */
-export function hasMatches(config: PageConfig, guild: Guild): boolean {
+export function hasMatches(config: GuildConfig, guild: Guild): boolean {
   return config.matches || FACEIT_CONTROL_URL !== undefined || guild.view.value.matches.size > 0;
 }
 

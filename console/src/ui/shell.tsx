@@ -1,41 +1,31 @@
-import { useSignal } from "@preact/signals";
-import type { ComponentChildren, ComponentType, JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { PageConfig } from "../config.ts";
-import type { Guild } from "../guild.ts";
-import { CONTROL_URL } from "../local-discord.ts";
-import { hash, placeLink, readPlace } from "../routes.ts";
-import type { SignedIn, SignIn } from "../sign-in.ts";
+import { placeLink } from "../routes.ts";
 import type { Status } from "../standing.ts";
-import { pageReaders } from "../words.ts";
-import type { Area } from "./area.ts";
-import { AREAS } from "./areas.tsx";
-import { Mark, SignOutIcon, ToolsIcon } from "./icons.tsx";
+import type { Tab } from "./area.ts";
+import { Mark } from "./icons.tsx";
 import { focusTitle } from "./view-head.tsx";
 
-/** Everything around the areas: the navigation, both connections, the signed-in user, and the area itself. */
+/** Everything around an area: the navigation, and at its foot the connections and who is signed in. */
 export function Shell({
-  guild,
-  guildId,
-  user,
-  config,
-  signIn,
+  tabs,
+  current,
+  top,
+  foot,
+  beside,
   children,
 }: {
-  readonly guild: Guild;
-  readonly guildId: string | undefined;
-  readonly user: SignedIn;
-  readonly config: PageConfig;
-  readonly signIn: SignIn;
-  readonly children?: ComponentChildren;
+  readonly tabs: readonly Tab[];
+  /** Id of the tab whose area is shown. */
+  readonly current: string;
+  /** Above the navigation. */
+  readonly top?: ComponentChildren;
+  readonly foot: ComponentChildren;
+  readonly beside?: ComponentChildren;
+  /** The area. */
+  readonly children: ComponentChildren;
 }): JSX.Element {
-  const areas = AREAS.filter(({ exists }) => exists?.(config, guild) ?? true);
-  const place = readPlace(
-    hash.value,
-    areas.map(({ id }) => id),
-  );
-  const area = areas.find(({ id }) => id === place.area) ?? areas[0];
-  useAreaChange(area);
+  useAreaChange(tabs.find(({ id }) => id === current));
   return (
     <div class="shell">
       <a
@@ -50,66 +40,36 @@ export function Shell({
         Skip to content
       </a>
       <header class="bar">
-        <a class="brand" href={placeLink(areas[0]?.id ?? "")} aria-label="GuildHub, start page">
+        <a class="brand" href={placeLink(tabs[0]?.id ?? "")} aria-label="GuildHub, start page">
           <Mark />
           <span>GuildHub</span>
         </a>
-        {children}
+        {top}
         <nav class="nav" aria-label="Areas">
           <ul>
-            {areas.map(({ id, title, Icon, count }) => {
-              const number = count?.(guild) ?? 0;
-              return (
-                <li key={id}>
-                  <a href={placeLink(id)} aria-current={id === area?.id ? "page" : undefined}>
-                    <Icon />
-                    <span>{title}</span>
-                    {number > 0 && <span class="nav-count">{number}</span>}
-                  </a>
-                </li>
-              );
-            })}
+            {tabs.map(({ id, title, Icon, number = 0 }) => (
+              <li key={id}>
+                <a href={placeLink(id)} aria-current={id === current ? "page" : undefined}>
+                  <Icon />
+                  <span>{title}</span>
+                  {number > 0 && <span class="nav-count">{number}</span>}
+                </a>
+              </li>
+            ))}
           </ul>
         </nav>
-        <div class="bar-foot">
-          <Statuses guild={guild} />
-          <div class="account">
-            <span class="account-name" title={`Signed in as ${user.name}`}>
-              <bdi>{user.name}</bdi>
-            </span>
-            <button
-              type="button"
-              class="button-plain button-icon"
-              aria-label="Sign out"
-              title="Sign out"
-              onClick={() => void signIn.end()}
-            >
-              <SignOutIcon />
-            </button>
-          </div>
-        </div>
+        <div class="bar-foot">{foot}</div>
       </header>
       <main id="main" class="main">
-        <TroubleLine guild={guild} signIn={signIn} />
-        {area !== undefined && (
-          <area.View
-            guild={guild}
-            guildId={guildId}
-            user={user}
-            config={config}
-            item={place.item}
-          />
-        )}
+        {children}
       </main>
-      {CONTROL_URL !== undefined && (
-        <LocalTools guild={guild} guildId={guildId ?? config.guildId} />
-      )}
+      {beside}
     </div>
   );
 }
 
 /** Shows the area in the tab's title; the focus moves to its heading on a change of area. */
-function useAreaChange(area: Area | undefined): void {
+function useAreaChange(area: Tab | undefined): void {
   const shown = useRef(area?.id);
   useEffect(() => {
     document.title = area === undefined ? "GuildHub" : `${area.title} · GuildHub`;
@@ -120,34 +80,24 @@ function useAreaChange(area: Area | undefined): void {
   }, [area?.id]);
 }
 
-function Statuses({ guild }: { readonly guild: Guild }): JSX.Element {
-  const { stream, discord } = guild.standing.value;
-  const here = guild.connection.value.kind === "live" ? guild.presence.value : null;
-  return (
-    <div class="statuses">
-      <StatusLine name="Stream" status={stream}>
-        {here !== null && <span class="status-aside">{pageReaders(here.count)}</span>}
-      </StatusLine>
-      <StatusLine name="Discord" status={discord}>
-        {discord.more !== "" && <span class="status-aside">{discord.more}</span>}
-      </StatusLine>
-    </div>
-  );
-}
-
-function StatusLine({
+/** One connection at the foot of the navigation. */
+export function StatusLine({
   name,
+  label = "",
   status: { tone, text, more },
   children,
 }: {
-  readonly name: "Stream" | "Discord";
+  /** Name for screen readers. */
+  readonly name: string;
+  /** Its visible name; empty: none. */
+  readonly label?: string;
   readonly status: Status;
   readonly children?: ComponentChildren;
 }): JSX.Element {
   return (
     <div class="status" title={more}>
       <span class={`dot dot-${tone}`} aria-hidden="true" />
-      {name === "Discord" && <span class="status-name">Discord</span>}
+      {label !== "" && <span class="status-name">{label}</span>}
       <span class="status-text" role="status" aria-label={name}>
         {text}
       </span>
@@ -157,97 +107,31 @@ function StatusLine({
 }
 
 /** Why the page is not up to date, and what to do. */
-function TroubleLine({
-  guild,
-  signIn,
+export function TroubleLine({
+  tone,
+  text,
+  action,
+  onAction,
 }: {
-  readonly guild: Guild;
-  readonly signIn: SignIn;
+  readonly tone: "busy" | "bad";
+  /** Empty: everything is well. */
+  readonly text: string;
+  /** What the button says; null: there is nothing to do. */
+  readonly action: string | null;
+  readonly onAction: () => void;
 }): JSX.Element {
-  const { trouble } = guild.standing.value;
   return (
     <div role="status" aria-label="What is wrong">
-      {trouble !== null && (
-        <div class={`trouble trouble-${trouble.tone}`}>
-          <p>{trouble.text}</p>
-          {trouble.action !== null && (
-            <button
-              type="button"
-              class="button"
-              onClick={() => {
-                if (trouble.action === "sign-in") void signIn.start();
-                else guild.reconnect();
-              }}
-            >
-              {trouble.action === "sign-in" ? "Sign in again" : "Try now"}
+      {text !== "" && (
+        <div class={`trouble trouble-${tone}`}>
+          <p>{text}</p>
+          {action !== null && (
+            <button type="button" class="button" onClick={onAction}>
+              {action}
             </button>
           )}
         </div>
       )}
     </div>
-  );
-}
-
-/** Whether the tools of the local stack are open in this tab. */
-const TOOLS_OPEN = "guildhub:local-tools";
-
-type Drawer = ComponentType<{
-  readonly guild: Guild;
-  readonly guildId: string;
-  readonly onClose: () => void;
-}>;
-
-/**
- * The controls of the local services. They are not part of the product: their code is loaded only in the
- * local stack.
- */
-function LocalTools({
-  guild,
-  guildId,
-}: {
-  readonly guild: Guild;
-  readonly guildId: string;
-}): JSX.Element {
-  const open = useSignal(sessionStorage.getItem(TOOLS_OPEN) === "yes");
-  const drawer = useSignal<{ readonly View: Drawer } | null>(null);
-  const toggle = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
-    // At once, not when the drawer is opened: the Worker may be down by then, and the tools are for such
-    // cases.
-    void (async () => {
-      const { LocalDrawer } = await import("./local-drawer.tsx");
-      drawer.value = { View: LocalDrawer };
-    })();
-  }, []);
-  useEffect(() => {
-    sessionStorage.setItem(TOOLS_OPEN, open.value ? "yes" : "no");
-  }, [open.value]);
-  const { value: loaded } = drawer;
-  return (
-    <aside class={open.value ? "tools tools-open" : "tools"} aria-label="Local test tools">
-      <button
-        ref={toggle}
-        type="button"
-        class="tools-toggle"
-        aria-expanded={open.value}
-        title="Test users and faults of the local stack; not a part of the product"
-        onClick={() => {
-          open.value = !open.value;
-        }}
-      >
-        <ToolsIcon />
-        <span>Test tools</span>
-      </button>
-      {open.value && loaded !== null && (
-        <loaded.View
-          guild={guild}
-          guildId={guildId}
-          onClose={() => {
-            open.value = false;
-            toggle.current?.focus();
-          }}
-        />
-      )}
-    </aside>
   );
 }

@@ -1,17 +1,21 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
-import type { PageConfig } from "../config.ts";
+import type { GuildConfig } from "../config.ts";
+import { placeLink } from "../routes.ts";
 import type { SignIn } from "../sign-in.ts";
+import { SYNC_TAB } from "./areas.tsx";
 import { Mark } from "./icons.tsx";
 
 /** The page before sign-in. */
 export function Welcome({
   signIn,
   note,
+  hasSync,
 }: {
   readonly signIn: SignIn;
   /** Why the last sign-in failed or ended; empty: nothing to show. */
   readonly note: string;
+  readonly hasSync: boolean;
 }): JSX.Element {
   const leaving = useSignal(false);
   const problem = useSignal("");
@@ -36,12 +40,31 @@ export function Welcome({
       >
         {leaving.value ? "Opening the sign-in …" : "Sign in"}
       </button>
+      {hasSync && <ToSync />}
     </Plain>
   );
 }
 
+/** Sync has accounts of its own. */
+function ToSync(): JSX.Element {
+  return (
+    <p class="muted">
+      Looking for the sessions of your coding agents?{" "}
+      <a class="link" href={placeLink(SYNC_TAB.id)}>
+        Go to Sync
+      </a>
+    </p>
+  );
+}
+
 /** The page of a deployment without a client id. */
-export function SignInNotSetUp({ config }: { readonly config: PageConfig }): JSX.Element {
+export function SignInNotSetUp({
+  config,
+  hasSync,
+}: {
+  readonly config: GuildConfig;
+  readonly hasSync: boolean;
+}): JSX.Element {
   return (
     <Plain>
       <p class="lead">Sign-in is not set up yet.</p>
@@ -62,6 +85,7 @@ export function SignInNotSetUp({ config }: { readonly config: PageConfig }): JSX
           Put its client id into <code>OIDC_CLIENT_ID</code> and deploy again.
         </li>
       </ol>
+      {hasSync && <ToSync />}
     </Plain>
   );
 }
