@@ -11,6 +11,7 @@ import { signBody, type SignedEvent } from "../src/protocol/signed-events.ts";
 import { eventually } from "../dev/testing/eventually.ts";
 import { link, LinkBrowser, provenAtDiscord, provenAtFaceit } from "./link-browser.ts";
 import { startSlowWorld, type RawRequest, type SlowWorld } from "./slow-world.ts";
+import { syncRoutes } from "./sync-routes.ts";
 
 /** A client disconnects after each multiple of this time, milliseconds. */
 const STEP_MS = 10;
@@ -520,6 +521,10 @@ async function otherRoutes(): Promise<Map<string, (n: number) => Promise<RawRequ
       "POST /admin/guilds/{guildId}/revocations",
       () => request("POST", `${hub}/revocations`, { sub: "nobody" }, asOperator),
     ],
+    ...(await syncRoutes(world.url)).map(({ name, method, path: where, body, token }) => [
+      name,
+      () => request(method, where, body, { headers: { authorization: `Bearer ${token}` } }),
+    ]),
     ["GET /openapi.json", ...get("/openapi.json")],
     ["GET /asyncapi.json", ...get("/asyncapi.json")],
   ] as [string, (n: number) => Promise<RawRequest>][]);

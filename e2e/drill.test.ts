@@ -31,6 +31,7 @@ it("loses, repeats, reorders and leaks nothing while processes, links and reader
   expect(deliveries).toBeGreaterThan(LEAST_DELIVERIES);
   expect(report).toMatch(/clients, [1-9]\d* relays/);
   expect(report).toMatch(/calls {6}answered [1-9]/);
+  expect(report).toMatch(/accounts {3}updates [1-9][\d,]*, messages [1-9][\d,]*, changes [1-9]/);
   for (const [kind, count] of Object.entries(SHORT_DRILL.faults)) {
     expect(report, `${count} times ${kind}`).toMatch(new RegExp(`(?<!not: )${kind}[^,]* \\d`));
   }

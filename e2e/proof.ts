@@ -1,23 +1,37 @@
-// The program behind `npm run proof:discord`, `npm run proof:page` and `npm run proof:socket-io` (dev/run.mjs):
-// installs the external software that a proof needs, and runs its tests. The last line is `N passed, N failed`.
+// The program behind `npm run proof:discord`, `npm run proof:page`, `npm run proof:socket-io` and `npm run proof:sync`
+// (dev/run.mjs): installs the external software that a proof needs, and runs its tests. The last line is
+// `N passed, N failed`.
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { findChromium, installChromium } from "../dev/chromium.ts";
 import { buildPage, DEPLOYED_PAGE } from "../dev/stack/prepare.ts";
 import { VitestRuns } from "../dev/vitest-runs.ts";
 import { PYTHON } from "./proof-discord/library.ts";
+import { installClients } from "./proof-sync/clients.ts";
 
 const INSTALL_DEADLINE_MS = 300_000;
 const root = path.dirname(import.meta.dirname);
 
-/** What has to be there for each proof besides its packages. @returns variables for its tests */
-const PROOFS: Readonly<Record<string, () => Readonly<Record<string, string>>>> = {
+/** Variables for the tests of a proof. */
+type Variables = Readonly<Record<string, string>>;
+
+/** What has to be there for each proof. */
+const PROOFS: Readonly<Record<string, () => Variables | Promise<Variables>>> = {
   /** Discord's own specification and gateway libraries check the local Discord and what we send to it. */
-  discord: () => preparePython("discord"),
+  discord: () => ({ ...installPackages(), ...preparePython("discord") }),
   /** Lighthouse rates the page in a browser. */
-  page: prepareChromium,
+  page: () => ({ ...installPackages(), ...prepareChromium() }),
   /** Clients of Socket.IO connect to our hubs. */
-  "socket-io": () => ({ ...prepareChromium(), ...preparePython("socketio", "aiohttp") }),
+  "socket-io": () => ({
+    ...installPackages(),
+    ...prepareChromium(),
+    ...preparePython("socketio", "aiohttp"),
+  }),
+  /** Happy's clients use the Worker. */
+  sync: async () => {
+    await installClients();
+    return {};
+  },
 };
 
 const [name = "", ...filters] = process.argv.slice(2);
@@ -25,9 +39,7 @@ const [name = "", ...filters] = process.argv.slice(2);
 const folder = path.join(import.meta.dirname, `proof-${name}`);
 const runs = new VitestRuns(root);
 try {
-  const environment = (PROOFS[name] ?? unknownProof)();
-  const failure = attempt("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error");
-  if (failure !== null) throw new Error(`npm ci in e2e/proof-${name} failed:\n${failure}`);
+  const environment = await (PROOFS[name] ?? unknownProof)();
   await buildPage(root, path.join(root, DEPLOYED_PAGE), undefined);
   await runs.run(["--project=proof", `e2e/proof-${name}/`, ...filters], {
     ...process.env,
@@ -43,8 +55,15 @@ function unknownProof(): never {
   throw new Error(`There is no proof "${name}", but ${Object.keys(PROOFS).join(", ")}`);
 }
 
+/** Installs the packages of the proof, in its folder. @throws with npm's output */
+function installPackages(): Variables {
+  const failure = attempt("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error");
+  if (failure !== null) throw new Error(`npm ci in e2e/proof-${name} failed:\n${failure}`);
+  return {};
+}
+
 /** @throws when no browser is found */
-function prepareChromium(): Readonly<Record<string, string>> {
+function prepareChromium(): Variables {
   if ((findChromium() ?? installChromium()) !== undefined) return {};
   throw new Error("No Chromium was found. Install one or set CHROMIUM_PATH.");
 }
@@ -54,9 +73,7 @@ function prepareChromium(): Readonly<Record<string, string>> {
  * @param modules the names under which Python imports them
  * @returns the variable that says why they are not available here; empty: they are
  */
-function preparePython(
-  ...modules: readonly [string, ...string[]]
-): Readonly<Record<string, string>> {
+function preparePython(...modules: readonly [string, ...string[]]): Variables {
   const skipped = installPython(modules);
   if (skipped === null) return {};
   console.log(`Skipped: python3-${modules[0]}. ${skipped}`);

@@ -32,4 +32,5 @@ export const DiscordRest = slow(parts.DiscordRest);
 export const RateLimiter = slow(parts.RateLimiter);
 export const GatewayMonitor = slow(parts.GatewayMonitor);
 export const MatchRoom = slow(parts.MatchRoom);
+export const UserHub = slow(parts.UserHub);
 export default worker;

@@ -130,6 +130,7 @@ export async function startSlowWorld(slowness: Slowness): Promise<SlowWorld> {
       FACEIT_WEBHOOK_SECRET: secrets.webhook,
       FACEIT_API_KEY: faceitSecrets.apiKey,
       FACEIT_CLIENT_SECRET: faceitSecrets.clientSecret,
+      HAPPY_MASTER_SECRET: secret(),
     };
     const around = fileURLToPath(import.meta.resolve("./slow-objects.worker.mjs"));
     const server = await startWorkerd(folder, workerServices(bundle, variables, around), {

@@ -15,6 +15,7 @@ import {
 } from "./history.ts";
 import { judge, type Verdict } from "./judge.ts";
 import { PROBLEM_KINDS } from "./problems.ts";
+import type { SyncLine } from "./sync/history.ts";
 
 const folder = process.argv[2];
 if (folder === undefined) {
@@ -32,6 +33,7 @@ const judged = judge({
       lines: () => readLines<ClientLine>(path.join(folder, FILES.clients, name)),
     })),
   calls: readLines<CallLine>(inFolder(FILES.calls)),
+  accounts: readLines<SyncLine>(inFolder(FILES.sync)),
   faults: readLines<FaultLine>(inFolder(FILES.faults)),
 });
 console.log(writeReport(judged, factsOfDrill));
@@ -39,20 +41,21 @@ process.exitCode = isClean(judged, factsOfDrill) ? 0 : 1;
 
 /** Whether the verdict has no problem. */
 function isClean(verdict: Verdict, facts: DrillFacts): boolean {
-  const { problems, deliveries, calls } = verdict;
-  const isEmpty = deliveries === 0 || calls.answered === 0;
+  const { problems, deliveries, calls, accounts } = verdict;
+  const isEmpty = deliveries === 0 || calls.answered === 0 || accounts.messages === 0;
   return problems.all.length === 0 && facts.problems.length === 0 && !isEmpty;
 }
 
 /** The verdict for a person; the figures that must be 0 come first. */
 function writeReport(verdict: Verdict, facts: DrillFacts): string {
-  const { problems, journals, calls } = verdict;
+  const { problems, journals, calls, accounts } = verdict;
   const events = [...journals].map(([guild, count]) => `${number(count)} (${guild})`).join(", ");
   return [
     `deliveries ${number(verdict.deliveries)}  to ${verdict.clients} clients, ${facts.relays} relays; journaled ${events}`,
     PROBLEM_KINDS.map((kind) => `${kind} ${problems.count(kind)}`).join("  "),
     `faults     ${counts(verdict.faults)}`,
     `calls      answered ${number(calls.answered)}, failed: ${counts(calls.failed)}, callers gone ${number(calls.left)}`,
+    `accounts   updates ${number(accounts.updates)}, messages ${number(accounts.messages)}, changes ${number(accounts.changes)}`,
     `resumes    ${number(verdict.resumes)}`,
     `snapshots  ${counts(verdict.snapshots)}`,
     `closes     ${counts(verdict.closes)}`,

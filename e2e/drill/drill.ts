@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import type { Stack } from "../../dev/testing/stack.ts";
 import { LineWriter, type CallLine, type DrillFacts, type TruthLine } from "./history.ts";
 import type { DrillPlan } from "./plan.ts";
+import type { SyncLine } from "./sync/history.ts";
 import type { Random } from "./random.ts";
 
 /** A second guild: Discord's bot is not in it, and its only publisher uses positions. */
@@ -26,6 +27,7 @@ export const FILES = {
   clients: "clients",
   truth: "truth.jsonl",
   calls: "calls.jsonl",
+  sync: "sync.jsonl",
   faults: "faults.jsonl",
   facts: "facts.json",
 } as const;
@@ -35,6 +37,7 @@ export class DrillLog {
   readonly folder: string;
   readonly #truth: LineWriter;
   readonly #calls: LineWriter;
+  readonly #sync: LineWriter;
   readonly #faults: LineWriter;
   readonly #problems: string[] = [];
   /** Relays that held sockets at the end. */
@@ -46,6 +49,7 @@ export class DrillLog {
     mkdirSync(path.join(folder, FILES.clients), { recursive: true });
     this.#truth = new LineWriter(path.join(folder, FILES.truth));
     this.#calls = new LineWriter(path.join(folder, FILES.calls));
+    this.#sync = new LineWriter(path.join(folder, FILES.sync));
     this.#faults = new LineWriter(path.join(folder, FILES.faults));
   }
 
@@ -62,6 +66,10 @@ export class DrillLog {
     this.#calls.write(line);
   }
 
+  sync(line: SyncLine): void {
+    this.#sync.write(line);
+  }
+
   /** Records an injected fault. */
   fault(kind: string, what: string): void {
     this.#faults.write({ t: Date.now(), k: kind, what });
@@ -76,6 +84,7 @@ export class DrillLog {
   close(facts: Pick<DrillFacts, "seed" | "seconds">): void {
     this.#truth.flush();
     this.#calls.flush();
+    this.#sync.flush();
     this.#faults.flush();
     const all: DrillFacts = { ...facts, relays: this.relays, problems: this.#problems };
     writeFileSync(path.join(this.folder, FILES.facts), JSON.stringify(all));

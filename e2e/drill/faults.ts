@@ -7,6 +7,7 @@ import type { DrillClient } from "./drill-client.ts";
 import type { Drill } from "./drill.ts";
 import type { FaultKind } from "./plan.ts";
 import type { Random } from "./random.ts";
+import type { Accounts } from "./sync/accounts.ts";
 
 /** Bytes per second of a slow link. */
 const SLOW_BYTES = { from: 5_000, to: 100_000 } as const;
@@ -20,6 +21,7 @@ type Targets = {
   readonly clientLinks: readonly TcpProxy[];
   readonly clients: readonly DrillClient[];
   readonly calls: Calls;
+  readonly accounts: Accounts;
   /** The clients whose links get no faults. */
   readonly undisturbed: readonly DrillClient[];
 };
@@ -111,6 +113,8 @@ export class Faults {
         return this.#targets.calls.kill();
       case "caller dropped":
         return log.fault(kind, await this.#targets.calls.drop());
+      case "device dropped":
+        return log.fault(kind, await this.#targets.accounts.drop());
       case "caller link cut":
       case "caller link stalled":
         return this.#breakLink(kind, this.#targets.calls.link, signal);

@@ -1,4 +1,5 @@
 import { appendFileSync, readFileSync } from "node:fs";
+import type { SyncLine } from "./sync/history.ts";
 
 /** One event of the stream in a history, alone or in a batch. */
 export type SeenEvent = {
@@ -169,7 +170,7 @@ export class LineWriter {
     this.#path = path;
   }
 
-  write(line: ClientLine | TruthLine | CallLine | FaultLine): void {
+  write(line: ClientLine | TruthLine | CallLine | SyncLine | FaultLine): void {
     this.writeText(JSON.stringify(line));
   }
 

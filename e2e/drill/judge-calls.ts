@@ -11,9 +11,19 @@ export type CallTally = {
 };
 
 /** Reasons for a failure after which nobody may have been asked. */
-const NOT_SENT: ReadonlySet<string> = new Set(["no_target", "too_many"]);
+const NOT_SENT: ReadonlySet<string> = new Set([
+  "no_target",
+  "too_many",
+  "RPC method not available",
+  "RPC target is busy",
+]);
 /** Reasons for a failure after which somebody may have been asked. */
-const MAYBE_SENT: ReadonlySet<string> = new Set(["target_gone", "timed_out"]);
+const MAYBE_SENT: ReadonlySet<string> = new Set([
+  "target_gone",
+  "timed_out",
+  "RPC target disconnected",
+  "RPC timed out",
+]);
 
 /** What is known of one call. */
 type Call = { readonly askedBy: string[]; readonly ends: CallLine[] };

@@ -269,6 +269,7 @@ it("names a client without a history", () => {
     truth: [],
     clients: [{ name: "x", lines: () => [] }],
     calls: [],
+    accounts: [],
     faults: [],
   });
   expect(verdict.problems.count("wrong")).toBe(1);

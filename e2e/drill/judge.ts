@@ -4,6 +4,8 @@ import type { CallLine, ClientLine, FaultLine, SeenEvent, TruthLine } from "./hi
 import { Journal } from "./journal.ts";
 import { judgeCalls, type CallTally } from "./judge-calls.ts";
 import { Problems } from "./problems.ts";
+import type { SyncFact } from "./sync/history.ts";
+import { type AccountTally, judgeAccounts } from "./sync/judge-accounts.ts";
 
 /** The records of a run. Each may be read several times. */
 type DrillHistory = {
@@ -13,6 +15,7 @@ type DrillHistory = {
     readonly lines: () => Iterable<ClientLine>;
   }[];
   readonly calls: Iterable<CallLine>;
+  readonly accounts: Iterable<SyncFact>;
   readonly faults: Iterable<FaultLine>;
 };
 
@@ -21,6 +24,7 @@ export type Verdict = Readonly<Tally> & {
   readonly problems: Problems;
   readonly clients: number;
   readonly calls: CallTally;
+  readonly accounts: AccountTally;
   /** Injected faults by kind. */
   readonly faults: ReadonlyMap<string, number>;
   /** Events of each guild. */
@@ -64,6 +68,7 @@ export function judge(history: DrillHistory): Verdict {
     problems,
     clients: history.clients.length,
     calls: judgeCalls(history.calls, problems),
+    accounts: judgeAccounts(history.accounts, problems),
     faults,
     journals: new Map([...journals].map(([guild, journal]) => [guild, journal.head])),
   };

@@ -19,6 +19,7 @@ const FULL_FAULTS = {
   "caller link cut": 10,
   "caller link stalled": 10,
   "calls killed": 6,
+  "device dropped": 120,
 };
 export type FaultKind = keyof typeof FULL_FAULTS;
 
@@ -30,6 +31,9 @@ export type DrillPlan = {
   /** Clients of a hub of an account, which call each other, and their calls per second, all together. */
   readonly callers: number;
   readonly callsPerSecond: number;
+  /** Accounts with seven devices each, and what they do per second, all together. */
+  readonly accounts: number;
+  readonly accountActionsPerSecond: number;
   /** Rooms of the primary guild; every second one is private. */
   readonly rooms: number;
   /** Interval at which a room opens and another ends, milliseconds; null: only at the beginning. */
@@ -68,6 +72,8 @@ export const FULL_DRILL: DrillPlan = {
   otherClients: 60,
   callers: 30,
   callsPerSecond: 40,
+  accounts: 6,
+  accountActionsPerSecond: 40,
   rooms: 10,
   roomTurnoverMs: 20_000,
   trafficMs: 390_000,
@@ -93,6 +99,8 @@ export const SHORT_DRILL: DrillPlan = {
   otherClients: 20,
   callers: 12,
   callsPerSecond: 30,
+  accounts: 2,
+  accountActionsPerSecond: 20,
   rooms: 4,
   // The repair of a creation that a kill interrupted starts after half a minute, and events are held until
   // then.
@@ -123,6 +131,7 @@ export const SHORT_DRILL: DrillPlan = {
     "caller link cut": 2,
     "caller link stalled": 2,
     "calls killed": 2,
+    "device dropped": 8,
   },
   killsUntil: 0.7,
   linkFaultMs: 1_500,

@@ -16,6 +16,7 @@ import { fencedPublisher, loosePublisher } from "./publishers.ts";
 import { seededRandom } from "./random.ts";
 import { RoomLife } from "./room-life.ts";
 import { countRelays, readBack, settle } from "./settle.ts";
+import { Accounts } from "./sync/accounts.ts";
 
 const TICK_MS = 100;
 /** The traffic ends after this many events of one guild, so that the journal still has its start. */
@@ -48,7 +49,11 @@ export async function runDrill(
   const log = new DrillLog(folder);
   const hurry = new AbortController();
   say("starting the stack …");
-  const stack = await startStack({ HUB_SECRET: secret, ...SMALL_HUBS });
+  const stack = await startStack({
+    HUB_SECRET: secret,
+    HAPPY_MASTER_SECRET: randomBytes(32).toString("hex"),
+    ...SMALL_HUBS,
+  });
   try {
     const random = seededRandom(seed);
     const interruption = new Promise<never>((_, reject) => {
@@ -71,11 +76,13 @@ async function populate(drill: Drill): Promise<void> {
     ports.map((port) => startTcpProxy(port, stack.process.ports.worker)),
   );
   const calls = await Calls.start(drill);
+  const accounts = await Accounts.start(drill, links);
   const rooms = new RoomLife(drill);
   const clients: DrillClient[] = [];
   const beat = setInterval(() => {
     const now = Date.now();
     for (const client of clients) client.tick(now);
+    accounts.tick(now);
   }, TICK_MS);
   try {
     drill.say("opening rooms, connecting clients …");
@@ -93,10 +100,12 @@ async function populate(drill: Drill): Promise<void> {
       if (waiting.length > 0) throw new Error(waiting.map(({ spec }) => spec.name).join());
     };
     await eventually("all clients are served", isServed, plan.settleMs);
-    await traffic(drill, { rooms, clients, calls, links, around });
+    await accounts.served();
+    await traffic(drill, { rooms, clients, calls, accounts, links, around });
   } finally {
     clearInterval(beat);
     for (const client of clients) client.stop();
+    accounts.stop();
     await calls.stop();
     await Promise.all(links.map((link) => link.close()));
   }
@@ -135,12 +144,14 @@ async function traffic(
     rooms,
     clients,
     calls,
+    accounts,
     links,
     around,
   }: {
     readonly rooms: RoomLife;
     readonly clients: DrillClient[];
     readonly calls: Calls;
+    readonly accounts: Accounts;
     readonly links: readonly TcpProxy[];
     readonly around: (link: TcpProxy) => Surroundings;
   },
@@ -152,6 +163,7 @@ async function traffic(
     clientLinks: links.slice(0, -1),
     clients,
     calls,
+    accounts,
     undisturbed: clients.filter((_, index) => index % links.length === links.length - 1),
   });
   const byDiscord = plan.eventsPerSecond * DISCORD_SHARE;
@@ -166,6 +178,7 @@ async function traffic(
       publishLoosely(plan.eventsPerSecond - byDiscord, ending),
       fenced.publish(plan.otherEventsPerSecond, ending),
       calls.run(ending),
+      accounts.run(ending),
       rooms.moveAround(byDiscord / EVENTS_PER_MOVE, ending),
       ...(plan.roomTurnoverMs === null ? [] : [rooms.turnOver(plan.roomTurnoverMs, ending)]),
     ];
@@ -183,9 +196,10 @@ async function traffic(
     clearInterval(progress);
     stop();
   }
-  await calls.settle();
+  await Promise.all([calls.settle(), accounts.settle()]);
   await settle(parts, fenced.finish, clients);
   log.relays = await countRelays(stack);
+  await accounts.readBack();
   await readBack(parts, clients, around(pickLink(links, 0)));
 }
 

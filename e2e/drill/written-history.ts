@@ -85,6 +85,7 @@ export function judged(
       ...(steps.length === 0 ? [] : [client("bob", false, steps)]),
     ],
     calls: [],
+    accounts: [],
     faults: [],
   });
 }
