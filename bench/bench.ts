@@ -8,6 +8,8 @@ import { writeSections } from "./report/document.ts";
 
 /** `f_type` of a tmpfs (statfs(2)). */
 const TMPFS_MAGIC = 0x01021994;
+/** A folder in memory, present on every Linux. */
+const MEMORY = "/dev/shm";
 
 /** What a benchmark works with. */
 export type Bench = {
@@ -17,6 +19,8 @@ export type Bench = {
   readonly secret: string;
   /** Registers a cleanup for the end of the run, also after a failure. The last one registered runs first. */
   readonly atEnd: (undo: () => unknown) => void;
+  /** Makes a folder in memory, which shows the cost of a disk. It is removed at the end. */
+  readonly inMemory: () => Promise<string>;
 };
 
 /** The result of a run, as docs/benchmarks.md shows it. */
@@ -60,10 +64,16 @@ export async function runBench(
     () => rm(folder, { recursive: true, force: true, maxRetries: 5 }),
   ];
   try {
+    const atEnd: Bench["atEnd"] = (undo) => undos.push(undo);
     const report = await run({
       folder,
       secret: randomBytes(32).toString("hex"),
-      atEnd: (undo) => undos.push(undo),
+      atEnd,
+      inMemory: async () => {
+        const memory = await mkdtemp(path.join(MEMORY, `guildhub-${section}-`));
+        atEnd(() => rm(memory, { recursive: true, force: true }));
+        return memory;
+      },
     });
     const text = writeReport(report, describeMachine(folder, report.packages));
     console.log(`\n${text}`);

@@ -26,18 +26,23 @@ const PLAN: CallsPlan = {
   pauseMs: CLIENT_FRAME_WINDOW_MS,
 };
 const ROUNDS = scaled(3, 1);
+const IN_MEMORY = "UserHub, objects in memory";
 
-const SUBJECTS = [
-  { label: "UserHub", start: startHub },
-  { label: "Socket.IO, `emitWithAck`", start: startSocketIo },
-] as const;
-
-await runBench("calls", "CPU time", async ({ folder }) => {
-  const measured = SUBJECTS.map((subject) => ({ ...subject, trials: [] as CallsTrial[] }));
+await runBench("calls", "CPU time", async ({ folder, inMemory }) => {
+  const memory = await inMemory();
+  const subjects = [
+    { label: "UserHub", start: startHub },
+    {
+      label: IN_MEMORY,
+      start: (own: string) => startHub(own, path.join(memory, path.basename(own))),
+    },
+    { label: "Socket.IO, `emitWithAck`", start: startSocketIo },
+  ];
+  const measured = subjects.map((subject) => ({ ...subject, trials: [] as CallsTrial[] }));
   for (let round = 1; round <= ROUNDS; round += 1) {
     for (const { label, start, trials } of measured) {
       console.log(`round ${round}: ${label} …`);
-      const server = await start(path.join(folder, `${round}-${trials.length}-${label.length}`));
+      const server = await start(path.join(folder, `${round}-${label.length}`));
       try {
         trials.push(await runCalls(server, PLAN));
       } finally {

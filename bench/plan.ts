@@ -9,7 +9,7 @@ export function scaled(of: number, least: number): number {
   return Math.max(least, Math.round(of * SCALE));
 }
 
-/** What one run does. Small enough for two cores and nine minutes, because only ratios count. */
+/** What one run does. Small enough for two cores and eleven minutes, because only ratios count. */
 export const PLAN = {
   /** Times that all subjects are started, measured and stopped. */
   rounds: scaled(3, 1),
@@ -29,6 +29,8 @@ export const PLAN = {
    * as fit: the kernel counts CPU in steps of 10 ms, and the bare loop needs 40 ms for all of them.
    */
   unheardEvents: scaled(9_000, 200),
+  /** Requests with a single event that follow them. */
+  unheardRequests: scaled(500, 20),
   /** Bursts of one round, and the events of each. */
   bursts: scaled(2, 1),
   burstEvents: 200,
@@ -66,6 +68,16 @@ export const PLAN = {
   idleMs: scaled(60_000, 5_000),
   /** Pause before that, milliseconds, in which work left by the connects ends and objects fall asleep. */
   idleSettleMs: scaled(10_000, 5_000),
+  /** Sockets with whose memory that of {@link PLAN.sockets} is compared. */
+  manySockets: scaled(5_000, 60),
+  /** Events for a few of many sockets: see {@link AudiencePlan}. */
+  audience: {
+    sockets: scaled(10_000, 50),
+    readers: 5,
+    rounds: 5,
+    lone: { events: scaled(400, 10), forAll: scaled(20, 2) },
+    together: { events: scaled(4_000, 200), forAll: scaled(200, 100) },
+  },
 } as const;
 
 function readScale(text: string | undefined): number {

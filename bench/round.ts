@@ -52,6 +52,9 @@ async function startContender(subject: Subject, folder: string, secret: string) 
   const unheardCpuSeconds = await cpuSecondsOf(server, async () => {
     unheardMs = await publish(publisher, PLAN.unheardEvents);
   });
+  const requestsCpuSeconds = await cpuSecondsOf(server, async () => {
+    for (let sent = 0; sent < PLAN.unheardRequests; sent += 1) await publisher.publish(1);
+  });
   const before = await usageOf(server.pid);
   const fleet = new Fleet(publisher.next);
   const connectsPerSecond = await connect(fleet, PLAN.sockets, server.clientOf);
@@ -68,6 +71,8 @@ async function startContender(subject: Subject, folder: string, secret: string) 
       unheardPerSecond: (PLAN.unheardEvents * 1000) / unheardMs,
       /** Server CPU for 1,000 of them, milliseconds. */
       unheardCpuMs: (unheardCpuSeconds * 1e6) / PLAN.unheardEvents,
+      /** The same for a request with one event. */
+      unheardRequestCpuMs: (requestsCpuSeconds * 1000) / PLAN.unheardRequests,
       connectsPerSecond,
       kibPerSocket: (idle.residentKib - before.residentKib) / PLAN.sockets,
       faults,

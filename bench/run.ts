@@ -1,42 +1,46 @@
 /**
  * `npm run bench`: the hub and its peers do the same work in one run. `BENCH_SCALE` makes it smaller,
- * `BENCH_PARTS` (some of rounds, recovery, idle; separated by commas) skips the other parts. The report of such a
- * run is only shown, and not written into the document.
+ * `BENCH_PARTS` (some of rounds, recovery, idle, memory, audience; separated by commas) skips the other parts. The
+ * report of such a run is only shown, and not written into the document.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { startIdentity } from "../dev/testing/identity.ts";
 import { offerHelp } from "../dev/usage.mjs";
 import { bundleModule, bundleWorker } from "../dev/workerd/worker-bundle.ts";
+import { type AudienceTrial, runAudience, socketsThatFit } from "./audience.ts";
 import { runBench } from "./bench.ts";
 import { runIdle, type IdleTrial } from "./idle.ts";
 import { Publisher } from "./load/stream.ts";
+import { runMemory, type MemoryTrial } from "./memory.ts";
 import { PLAN, SCALE } from "./plan.ts";
 import { countRows, runRecovery, type RecoveryTrial } from "./recovery.ts";
 import { reportOf } from "./report/report.ts";
 import { summarize } from "./report/summary.ts";
 import { runRound, type Trial } from "./round.ts";
-import { guildHubs, startCountingHub } from "./subjects/guild-hub.ts";
-import { bareLoop, journalLoop, nodeWs, party, rawTcp, socketIo } from "./subjects/peers.ts";
+import { guildHubs, startCountingHub, startPublishingHub } from "./subjects/guild-hub.ts";
+import { bareLoop, floor, journalLoop, nodeWs, party, rawTcp, socketIo } from "./subjects/peers.ts";
+import type { PublishingHub } from "./subjects/subject.ts";
 
 offerHelp(`Usage: npm run bench
   The hub beside its peers, the same work for each. Writes its part of docs/benchmarks.md.
     BENCH_SCALE=0.1           a smaller run, which is shown and not written down
-    BENCH_PARTS=rounds,idle   only some of rounds, recovery, idle`);
+    BENCH_PARTS=rounds,idle   only some of rounds, recovery, idle, memory, audience`);
 
-const PARTS = ["rounds", "recovery", "idle"];
-/** A folder in memory, present on every Linux. */
-const MEMORY = "/dev/shm";
+const PARTS = ["rounds", "recovery", "idle", "memory", "audience"];
 
 const parts = process.env["BENCH_PARTS"]?.split(",") ?? PARTS;
 
-await runBench("bench", "CPU time and memory", async ({ folder, secret, atEnd }) => {
+await runBench("bench", "CPU time and memory", async ({ folder, secret, atEnd, inMemory }) => {
   const startedAt = performance.now();
-  const memory = await mkdtemp(path.join(MEMORY, "guildhub-bench-"));
-  atEnd(() => rm(memory, { recursive: true, force: true }));
   const identity = await startIdentity(
-    Math.max(PLAN.sockets + 2 * (PLAN.warmUpConnects + PLAN.connects), PLAN.idleSockets),
+    Math.max(
+      PLAN.sockets + 2 * (PLAN.warmUpConnects + PLAN.connects),
+      PLAN.idleSockets,
+      PLAN.warmUpSockets + PLAN.manySockets,
+      PLAN.audience.sockets,
+    ),
   );
   atEnd(() => identity.close());
   console.log("bundling …");
@@ -44,16 +48,11 @@ await runBench("bench", "CPU time and memory", async ({ folder, secret, atEnd })
   const partyWorker = fileURLToPath(import.meta.resolve("./subjects/party.worker.mjs"));
   const partyBundle = await bundleModule(partyWorker, path.join(folder, "party"));
   const hubParts = { bundle, identity, secret };
-  const { single, batching, inMemory } = guildHubs(hubParts, memory);
-  const contenders = [
-    single,
-    batching,
-    bareLoop,
-    journalLoop,
-    party(partyBundle),
-    nodeWs(identity, secret),
-    socketIo(identity, secret),
-  ];
+  const hubs = guildHubs(hubParts, await inMemory());
+  const { single, batching } = hubs;
+  const peers = [party(partyBundle), nodeWs(identity, secret), socketIo(identity, secret)];
+  const steps = floor(identity, secret);
+  const contenders = [single, batching, bareLoop, journalLoop, steps, ...peers];
 
   const trials: Trial[] = [];
   if (parts.includes("rounds")) {
@@ -61,7 +60,7 @@ await runBench("bench", "CPU time and memory", async ({ folder, secret, atEnd })
     trials.push(...(await runRound([rawTcp], path.join(folder, "ceiling"), secret)));
     for (let round = 1; round <= PLAN.rounds; round += 1) {
       const own = path.join(folder, `round-${round}`);
-      for (const trial of await runRound([...contenders, inMemory], own, secret)) {
+      for (const trial of await runRound([...contenders, hubs.inMemory], own, secret)) {
         trials.push(trial);
         console.log(progress(round, trial));
       }
@@ -70,7 +69,8 @@ await runBench("bench", "CPU time and memory", async ({ folder, secret, atEnd })
   const recoveries: RecoveryTrial[] = [];
   let rowsPerResume: number | null = null;
   if (parts.includes("recovery")) {
-    for (const subject of contenders) {
+    // What a client gets that comes back is the same with the journal alone.
+    for (const subject of contenders.filter((one) => one !== steps)) {
       console.log(`leaving and coming back: ${subject.label} …`);
       const own = path.join(folder, `recovery-${subject.name}`);
       recoveries.push(await runRecovery(subject, own, secret));
@@ -87,13 +87,34 @@ await runBench("bench", "CPU time and memory", async ({ folder, secret, atEnd })
   let idle: IdleTrial[] = [];
   if (parts.includes("idle")) {
     console.log(`idling for ${PLAN.idleMs / 1000} s …`);
-    // The floor of a journal does nothing while its sockets ping that the bare loop does not do.
-    const idlers = contenders.filter(({ name }) => name !== journalLoop.name);
-    idle = await runIdle(idlers, path.join(folder, "idle"));
+    // The floors do nothing while their sockets ping that the bare loop does not do.
+    idle = await runIdle([single, batching, bareLoop, ...peers], path.join(folder, "idle"));
+  }
+  let memory: MemoryTrial[] = [];
+  if (parts.includes("memory")) {
+    const plan = { first: PLAN.sockets, all: PLAN.manySockets, settleMs: PLAN.settleMs };
+    console.log(`memory of ${plan.first} and of ${plan.all} sockets …`);
+    const own = path.join(folder, "memory");
+    memory = await runMemory([single, bareLoop, steps, ...peers], own, plan);
+  }
+  let audience: AudienceTrial | null = null;
+  if (parts.includes("audience")) {
+    const limits = await readFile("/proc/self/limits", "utf8");
+    const plan = { ...PLAN.audience, sockets: socketsThatFit(PLAN.audience.sockets, limits) };
+    console.log(`events for ${plan.readers} of ${plan.sockets} sockets …`);
+    const start = (own: string): Promise<PublishingHub> => startPublishingHub(hubParts, own);
+    audience = await runAudience(start, path.join(folder, "audience"), plan);
   }
 
   const runSeconds = Math.round((performance.now() - startedAt) / 1000);
-  const summary = summarize({ trials, recoveries, rowsPerResume, idle });
+  const summary = summarize({
+    trials,
+    recoveries,
+    rowsPerResume,
+    idle,
+    memory,
+    audience,
+  });
   const isWhole = SCALE === 1 && PARTS.every((part) => parts.includes(part));
   return {
     ...reportOf(summary, contenders, runSeconds),

@@ -32,10 +32,13 @@ export type CallServer = Server & {
 
 const answer = (params: unknown): number => Number(params) + 1;
 
-/** The hub of one account, with the test's extension. */
-export async function startHub(folder: string): Promise<CallServer> {
+/** The hub of one account, with the test's extension. @param disk where its objects are; absent: in `folder` */
+export async function startHub(
+  folder: string,
+  disk = path.join(folder, "server"),
+): Promise<CallServer> {
   const bundle = await bundleUserHubs(path.join(folder, "bundle"));
-  const server = await startUserHubs(bundle, path.join(folder, "server"));
+  const server = await startUserHubs(bundle, disk);
   return {
     ...server,
     connect: (index, method) =>

@@ -1,6 +1,7 @@
+import { PLAN } from "../plan.ts";
 import type { SubjectName } from "../subjects/subject.ts";
 import { figure, ratio, ratioOfSums, resumeCpu, type Figure, type Summary } from "./summary.ts";
-import { kib, ms, times } from "./table.ts";
+import { kib, ms, times, whole } from "./table.ts";
 
 /** One aim of the project, and whether this run met it. */
 type Aim = {
@@ -65,9 +66,33 @@ export function aimsOf(summary: Summary): Aim[] {
         times,
       ),
     ),
-    aim("memory of an idle socket", figure(summary, "kibPerSocket", "hub"), "≤", 95, kib),
+    ...memoryAims(summary),
+    ...audienceAims(summary),
     idleAim(summary),
   ];
+}
+
+function memoryAims(summary: Summary): Aim[] {
+  const { further = Number.NaN } = summary.memory.find(({ subject }) => subject === "hub") ?? {};
+  const first = figure(summary, "kibPerSocket", "hub");
+  return [
+    aim(`memory of an idle socket, with what ${whole(PLAN.sockets)} share`, first, "≤", 95, kib),
+    aim("memory of one more idle socket", further, "≤", 95, kib),
+  ];
+}
+
+function audienceAims({ audience }: Summary): Aim[] {
+  const sockets = whole(audience?.sockets ?? PLAN.audience.sockets);
+  return (
+    [
+      ["lone", "one by one"],
+      ["together", `${PLAN.requestEvents} in a request`],
+    ] as const
+  ).map(([kind, how]) => {
+    const { alone, among } = audience?.costs[kind] ?? { alone: Number.NaN, among: Number.NaN };
+    const what = `an event for ${PLAN.audience.readers} of ${sockets} sockets, ${how}: server CPU of one for ${PLAN.audience.readers} of ${PLAN.audience.readers}`;
+    return aim(what, among / alone, "≤", 3, times);
+  });
 }
 
 function resumeAims(summary: Summary, name: SubjectName, text: string): Aim[] {

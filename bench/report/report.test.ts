@@ -26,6 +26,7 @@ function trial(subject: SubjectName, perCpuSecond: number, quietP50: number): Tr
     unheardPerSecond: perCpuSecond * 10,
     heardPerSecond: perCpuSecond * 5,
     unheardCpuMs: 10_000 / perCpuSecond,
+    unheardRequestCpuMs: 10 / perCpuSecond,
     generatorPerCpuSecond: 1_000,
     generatorBusy: 0.5,
     faults: [],
@@ -61,6 +62,11 @@ const idle = (subject: SubjectName, wakes: IdleTrial["wakes"]): IdleTrial => ({
   faults: [],
 });
 
+const AUDIENCE_COSTS = {
+  lone: { alone: 0.5, among: 0.6, everybody: 60 },
+  together: { alone: 0.02, among: 0.08, everybody: 50 },
+};
+
 /** Two rounds; the machine was half as fast in the second. */
 const RESULTS: Results = {
   trials: [1, 2].flatMap((slow) => [
@@ -75,6 +81,15 @@ const RESULTS: Results = {
   recoveries: [recovery("hub", true), recovery("bare", false), recovery("socket-io", true, 10)],
   rowsPerResume: 1_003,
   idle: [idle("hub", 0), idle("bare", "cannot")],
+  memory: [
+    { subject: "hub", first: 131, further: 90, collected: 88, faults: [] },
+    { subject: "bare", first: 79, further: 75, collected: null, faults: [] },
+  ],
+  audience: {
+    sockets: 9_500,
+    costs: AUDIENCE_COSTS,
+    faults: [],
+  },
 };
 const CONTENDERS = [
   { name: "hub", label: "ours" },
@@ -106,11 +121,20 @@ test("each aim is shown as met, missed, or not measured", () => {
   const resume = [false, true, true];
   const notMeasured = [null, null, null];
   const connects = [true, true, true, false];
-  const rest = [true, true];
+  const memory = [true, true];
+  const audience = [true, false];
+  const rest = [true];
   expect(verdicts(summarize(RESULTS))).toEqual(
-    [fanOut, publishing, journal, resume, notMeasured, connects, rest].flat(),
+    [fanOut, publishing, journal, resume, notMeasured, connects, memory, audience, rest].flat(),
   );
-  const nothing = { trials: [], recoveries: [], rowsPerResume: null, idle: [] };
+  const nothing = {
+    trials: [],
+    recoveries: [],
+    rowsPerResume: null,
+    idle: [],
+    memory: [],
+    audience: null,
+  };
   expect(new Set(verdicts(summarize(nothing)))).toEqual(new Set([null]));
 });
 
@@ -171,6 +195,21 @@ test("a cell says cannot when a subject has nothing to measure, and a lossy subj
   expect(ours).toEqual(expect.arrayContaining(["1,000", "0", "2.10 s", "4.2 ms"]));
 });
 
+test("a full request beside one with a single event shows what each further event costs", () => {
+  const trials = [{ ...trial("hub", 1, 1), unheardCpuMs: 20, unheardRequestCpuMs: 0.515 }];
+  const report = writeReport(reportOf(summarize({ ...RESULTS, trials }), CONTENDERS, 10), MACHINE);
+  expect(report).toMatch(/ours +\|[^\n]+20\.0 ms[^\n]+0\.52 ms +\| 15\.0 µs/);
+});
+
+test("memory is shown of the first sockets and of further ones, and an event for a few beside one for all", () => {
+  const report = writeReport(reportOf(summarize(RESULTS), CONTENDERS, 10), MACHINE);
+  const cells = report.split("\n").map((line) => line.split("|").map((cell) => cell.trim()));
+  expect(cells).toContainEqual(["", "ours", "131", "90", "1.20 ×", "88", ""]);
+  expect(cells).toContainEqual(["", "the loop", "79", "75", "1.00 ×", "cannot", ""]);
+  const lone = cells.find(([, label]) => label === "each in a request of its own");
+  expect(lone?.slice(2, -1)).toEqual(["500 µs", "600 µs", "1.20 ×", "60,000 µs", "100.00 ×"]);
+});
+
 test("a run with a fault in any part is void and says why", () => {
   const slow = { ...trial("hub", 1, 1), faults: ["event 3 came where 2 was due"] };
   const awake = { ...idle("hub", 2), faults: ["it woke"] };
@@ -179,11 +218,15 @@ test("a run with a fault in any part is void and says why", () => {
     trials: [...RESULTS.trials, slow],
     recoveries: [{ ...recovery("hub-batch", true), faults: ["doubled"] }],
     idle: [awake],
+    memory: [{ subject: "node", first: 1, further: 1, collected: null, faults: ["closed"] }],
+    audience: { sockets: 9, costs: AUDIENCE_COSTS, faults: ["event 1 came where 9 was due"] },
   });
   expect(summary.faults).toEqual([
     "hub: event 3 came where 2 was due",
     "hub-batch: doubled",
     "hub: it woke",
+    "node: closed",
+    "hub: event 1 came where 9 was due",
   ]);
   const report = writeReport(reportOf(summary, CONTENDERS, 10), MACHINE);
   expect(report).toContain("void");

@@ -1,8 +1,9 @@
 import type { Report } from "../bench.ts";
 import { PLAN, SCALE } from "../plan.ts";
 import type { RecoveryTrial, ResumeTrial } from "../recovery.ts";
-import type { Subject, SubjectName } from "../subjects/subject.ts";
+import type { SubjectName } from "../subjects/subject.ts";
 import { aimsOf } from "./aims.ts";
+import { audienceTable, measured, memoryTable, type Named } from "./many-sockets.ts";
 import { figure, ratio, ratioOfSums, resumeCpu, type Figure, type Summary } from "./summary.ts";
 import {
   CANNOT,
@@ -17,9 +18,6 @@ import {
   whole,
   type Column,
 } from "./table.ts";
-
-/** The members of a subject that the tables need. */
-type Named = Pick<Subject, "name" | "label">;
 
 /** The report of `npm run bench`: what was run, and the results. */
 export function reportOf(
@@ -39,6 +37,8 @@ export function reportOf(
       ...(of.has("hub-memory") ? [journalTable(summary)] : []),
       ...(recoveries.length === 0 ? [] : recoveryTables(summary, contenders)),
       ...(idle.length === 0 ? [] : [idleTable(summary, contenders)]),
+      ...(summary.memory.length === 0 ? [] : [memoryTable(summary, contenders)]),
+      ...(summary.audience === null ? [] : [audienceTable(summary.audience)]),
       tableOf(aimsOf(summary), [
         ["aim", ({ text }) => text],
         ["this run", ({ value }) => value],
@@ -127,10 +127,19 @@ function roundTables(summary: Summary, contenders: readonly Named[]): string[] {
       ["× bare loop", by("unheardPerSecond", "bare")],
       ["server CPU for 1,000", own("unheardCpuMs", ms)],
       ["× bare loop", ({ name }) => times(ratioOfSums(summary, "unheardCpuMs", name, "bare"))],
+      ["for a request with one", own("unheardRequestCpuMs", (value) => `${value.toFixed(2)} ms`)],
+      ["each further one", ({ name }) => `${furtherEventUs(summary, name).toFixed(1)} µs`],
       [`${count(PLAN.sockets)} sockets`, own("heardPerSecond", count)],
       ["× bare loop", by("heardPerSecond", "bare")],
     ]),
   ];
+}
+
+/** Server CPU of one more event in a request, microseconds: what a full request costs beside one with a single event. */
+function furtherEventUs(summary: Summary, name: SubjectName): number {
+  const { requestEvents } = PLAN;
+  const full = (figure(summary, "unheardCpuMs", name) * requestEvents) / 1_000;
+  return ((full - figure(summary, "unheardRequestCpuMs", name)) * 1_000) / (requestEvents - 1);
 }
 
 /** What the disk costs: the same Worker with its objects on disk and in memory. */
@@ -148,17 +157,6 @@ function journalTable(summary: Summary): string {
     row("server CPU for 1,000 events", "unheardCpuMs", ms),
     row(`events a second, ${count(PLAN.sockets)} sockets`, "heardPerSecond", count),
   ]);
-}
-
-/** The contenders that were measured, each with its trial. */
-function measured<Trial extends { readonly subject: SubjectName }>(
-  contenders: readonly Named[],
-  trials: readonly Trial[],
-): (Trial & { readonly label: string })[] {
-  return contenders.flatMap(({ name, label }) => {
-    const trial = trials.find(({ subject }) => subject === name);
-    return trial === undefined ? [] : [{ ...trial, label }];
-  });
 }
 
 /** How clients resume, and how a restart of the server affects all of them. */

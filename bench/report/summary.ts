@@ -1,4 +1,6 @@
+import type { AudienceTrial } from "../audience.ts";
 import type { IdleTrial } from "../idle.ts";
+import type { MemoryTrial } from "../memory.ts";
 import { median } from "../statistics.ts";
 import type { RecoveryTrial } from "../recovery.ts";
 import type { Trial } from "../round.ts";
@@ -14,6 +16,8 @@ export type Results = {
   /** SQL rows that one resume of GuildHub reads; null: not counted. */
   readonly rowsPerResume: number | null;
   readonly idle: readonly IdleTrial[];
+  readonly memory: readonly MemoryTrial[];
+  readonly audience: AudienceTrial | null;
 };
 
 /** All rounds of a run, by subject, and what was measured once. */
@@ -23,8 +27,9 @@ export type Summary = Results & {
 };
 
 export function summarize(results: Results): Summary {
-  const { trials, recoveries, idle } = results;
-  const all = [...trials, ...recoveries, ...idle];
+  const { trials, recoveries, idle, memory, audience } = results;
+  const own = audience === null ? [] : [{ subject: "hub" as const, faults: audience.faults }];
+  const all = [...trials, ...recoveries, ...idle, ...memory, ...own];
   return {
     ...results,
     of: Map.groupBy(trials, (trial) => trial.subject),

@@ -39,7 +39,7 @@ export const MONTH_SECONDS = 30 * 24 * 3600;
  */
 export const ASSUMPTIONS = {
   /** CPU of one event on its way to one socket, milliseconds (docs/benchmarks.md, one event a frame). */
-  deliveryMs: 0.0106,
+  deliveryMs: 0.006,
   /** CPU of the hub for one call to a relay, milliseconds (local: 1,000 calls in 84 to 96 ms). */
   callMs: 0.09,
   /** From the start of a call to a relay until its acknowledgement, milliseconds. */

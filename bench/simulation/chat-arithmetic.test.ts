@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { MONTH_SECONDS, totalCost } from "./arithmetic.ts";
+import { ASSUMPTIONS, MONTH_SECONDS, totalCost } from "./arithmetic.ts";
 import {
   callsToFollower,
   type Chat,
@@ -90,7 +90,7 @@ describe("a shard", () => {
 
   // One shard of 10,000 members, half of its thread: the deliveries come first.
   test("deliveries limit it as well", () => {
-    expect(mostEvents(10_000, 1)).toBeCloseTo(0.5 / (10_000 * 0.0000106));
+    expect(mostEvents(10_000, 1)).toBeCloseTo(500 / (10_000 * ASSUMPTIONS.deliveryMs));
   });
 });
 

@@ -24,8 +24,8 @@ export const CHAT_ASSUMPTIONS = {
   atHome: 0.8,
   /** Hours of a day with this many events and users. Nothing happens in the others. */
   busyHours: 6,
-  /** CPU of a hub for a call of one client to another, with its answer, milliseconds. */
-  clientCallMs: 0.76,
+  /** CPU of a hub for a call of one client to another, with its answer, milliseconds (docs/benchmarks.md, steadily). */
+  clientCallMs: 0.23,
 } as const;
 
 /** Rows that SQLite writes. */

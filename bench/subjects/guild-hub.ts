@@ -6,8 +6,18 @@ import { workerVariables, type Identity } from "../../dev/testing/identity.ts";
 import { askForTicket } from "../../dev/testing/wire/wire.ts";
 import { D1_SERVICE, workerServices, type WorkerBundle } from "../../dev/workerd/worker-bundle.ts";
 import { startWorkerd } from "../../dev/workerd/workerd.ts";
+import { SOCKETS_PER_OBJECT } from "../../src/protocol/limits.ts";
 import { AUTHENTICATED, GuildClient } from "../load/clients.ts";
-import { countAt, type RunningSubject, type StartOptions, type Subject } from "./subject.ts";
+import {
+  COLLECTING,
+  collectAt,
+  countAt,
+  type Publication,
+  type PublishingHub,
+  type RunningSubject,
+  type StartOptions,
+  type Subject,
+} from "./subject.ts";
 
 /** What all subjects with the Worker share. */
 type GuildHubParts = {
@@ -30,6 +40,7 @@ export function guildHubs(
       name: "hub",
       label: "GuildHub",
       remembers: "on disk",
+      canCollect: true,
       start: (folder, options) => startHub(parts, folder, options),
     },
     batching: {
@@ -58,6 +69,27 @@ export async function startCountingHub(
   return { ...server, rowsRead: () => countAt(server.port, "/rows-read") };
 }
 
+/**
+ * GuildHub that events of any audience can be published to, and that keeps all of its clients itself.
+ * @param folder for its files
+ */
+export async function startPublishingHub(
+  parts: GuildHubParts,
+  folder: string,
+): Promise<PublishingHub> {
+  const around = fileURLToPath(import.meta.resolve("./publishing-hub.worker.mjs"));
+  const variables = { SOCKETS_PER_HUB: String(SOCKETS_PER_OBJECT) };
+  const server = await startHub(parts, folder, {}, { around, variables });
+  return { ...server, publish: (publications) => publishAt(server.port, publications) };
+}
+
+async function publishAt(port: number, publications: readonly Publication[]): Promise<void> {
+  const body = JSON.stringify(publications);
+  const response = await fetch(`http://127.0.0.1:${port}/publish`, { method: "POST", body });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`publishing was answered with ${response.status}: ${text}`);
+}
+
 async function startHub(
   { bundle, identity, secret }: GuildHubParts,
   folder: string,
@@ -67,21 +99,45 @@ async function startHub(
     /** What is counted outside the hub. */
     readonly observed?: "calls" | "rows";
     readonly tickets?: boolean;
+    /** A module around the bundle. */
+    readonly around?: string;
+    readonly variables?: Readonly<Record<string, string>>;
   } = {},
 ): Promise<RunningSubject> {
   const { query = "", tickets = true } = own;
   const observed = own.observed ?? (options.observed === true ? "calls" : undefined);
-  const variables = workerVariables(identity, secret);
+  const collects = options.collects === true;
   const observer = fileURLToPath(import.meta.resolve("./observed-hub.worker.mjs"));
-  const services =
-    observed === undefined
-      ? workerServices(bundle, variables)
-      : workerServices(bundle, { OBSERVED: observed, ...variables }, observer);
-  const server = await startWorkerd(folder, services, {
+  const around = own.around ?? (collects ? COLLECTING.module : observed && observer);
+  const variables = {
+    ...workerVariables(identity, secret),
+    ...own.variables,
+    ...(observed === undefined ? {} : { OBSERVED: observed }),
+  };
+  const server = await startWorkerd(folder, workerServices(bundle, variables, around), {
     port: options.port ?? 0,
     alsoOpen: [D1_SERVICE],
+    ...(collects ? { v8Flags: COLLECTING.v8Flags } : {}),
   });
   const { port } = server;
+  const clients = guildClients(port, identity, query);
+  return {
+    ...server,
+    clientOf: clients.clientOf,
+    ...(tickets ? { ticketClientOf: clients.ticketClientOf } : {}),
+    ...(collects ? { collect: () => collectAt(port) } : {}),
+    d1Queries: () => countAt(server.ports.get(D1_SERVICE) ?? 0, "/queries"),
+    ...(observed === "calls" ? { calls: () => countAt(port, "/calls") } : {}),
+    wakes: async () => hubWakes(port, await identity.token("operator", { scope: "hub:admin" })),
+  };
+}
+
+/** Clients of the native frames at `/ws`: with their token in the header, and with a ticket. @param query of all of them */
+export function guildClients(
+  port: number,
+  identity: Identity,
+  query = "",
+): Required<Pick<RunningSubject, "clientOf" | "ticketClientOf">> {
   const pathOf = (
     position: object | null,
     more: Iterable<readonly [string, string]> = [],
@@ -92,26 +148,20 @@ async function startHub(
     }
     return `/ws?${parameters.toString()}`;
   };
-  const clientOf = (index: number): GuildClient =>
-    new GuildClient((position) => ({
-      port,
-      path: pathOf(position),
-      headers: { Authorization: `Bearer ${identity.tokenOf(index)}` },
-      greeting: AUTHENTICATED,
-    }));
-  const ticketClientOf = (index: number): GuildClient =>
-    new GuildClient(async (position) => {
-      const url = await askForTicket(`http://127.0.0.1:${port}`, identity.tokenOf(index));
-      if (!(url instanceof URL)) throw new Error(`no ticket: ${url.status}`);
-      return { port, path: pathOf(position, url.searchParams), greeting: AUTHENTICATED };
-    });
   return {
-    ...server,
-    clientOf,
-    ...(tickets ? { ticketClientOf } : {}),
-    d1Queries: () => countAt(server.ports.get(D1_SERVICE) ?? 0, "/queries"),
-    ...(observed === "calls" ? { calls: () => countAt(port, "/calls") } : {}),
-    wakes: async () => hubWakes(port, await identity.token("operator", { scope: "hub:admin" })),
+    clientOf: (index) =>
+      new GuildClient((position) => ({
+        port,
+        path: pathOf(position),
+        headers: { Authorization: `Bearer ${identity.tokenOf(index)}` },
+        greeting: AUTHENTICATED,
+      })),
+    ticketClientOf: (index) =>
+      new GuildClient(async (position) => {
+        const url = await askForTicket(`http://127.0.0.1:${port}`, identity.tokenOf(index));
+        if (!(url instanceof URL)) throw new Error(`no ticket: ${url.status}`);
+        return { port, path: pathOf(position, url.searchParams), greeting: AUTHENTICATED };
+      }),
   };
 }
 

@@ -3,18 +3,27 @@ import { fileURLToPath } from "node:url";
 import { PRIMARY_GUILD } from "../../dev/discord/seed.ts";
 import type { Identity } from "../../dev/testing/identity.ts";
 import { startServer, type Server } from "../../dev/workerd/processes.ts";
-import { startWorkerd } from "../../dev/workerd/workerd.ts";
+import { startWorkerd, type WorkerService } from "../../dev/workerd/workerd.ts";
 import { PING_FRAME } from "../../src/protocol/frames.ts";
 import { AfterClient, AUTHENTICATED, SocketIoClient } from "../load/clients.ts";
 import { PLAN } from "../plan.ts";
+import { guildClients } from "./guild-hub.ts";
 import type { NodeSettings } from "./node-server.ts";
-import { countAt, type StartOptions, type Subject } from "./subject.ts";
+import {
+  COLLECTING,
+  collectAt,
+  countAt,
+  type RunningSubject,
+  type StartOptions,
+  type Subject,
+} from "./subject.ts";
 
 /** A Durable Object that only loops over its sockets. */
 export const bareLoop: Subject = {
   name: "bare",
   label: "bare Durable Object loop",
   remembers: "nothing",
+  canCollect: true,
   start: starting(fileURLToPath(import.meta.resolve("./bare-loop.worker.mjs")), "LOOP", "BareLoop"),
 };
 
@@ -30,26 +39,56 @@ export const journalLoop: Subject = {
   },
 };
 
+/** The steps that a hub cannot leave out on this platform, and nothing else: the floor of connecting and publishing. */
+export function floor(identity: Identity, secret: string): Subject {
+  return {
+    name: "floor",
+    label: "the necessary steps alone",
+    remembers: "on disk",
+    canCollect: true,
+    start: async (folder, options) => {
+      const { keys } = (await (await fetch(identity.jwksUrl)).json()) as { keys: object[] };
+      const service = {
+        name: "floor",
+        module: fileURLToPath(import.meta.resolve("./floor.worker.mjs")),
+        bindings: [
+          { name: "JWK", text: JSON.stringify(keys[0]) },
+          { name: "SECRET", text: secret },
+          { name: "LIMITER", objects: "Limiter" },
+          { name: "FLOOR", objects: "Floor" },
+        ],
+        objects: ["Limiter", "Floor"],
+      };
+      const server = await startWorker(service, folder, options);
+      return { ...server, ...guildClients(server.port, identity) };
+    },
+  };
+}
+
 /** partyserver with hibernation. @param module its bundle, an absolute path */
 export function party(module: string): Subject {
   return {
     name: "party",
     label: "partyserver",
     remembers: "nothing",
+    canCollect: true,
     start: starting(module, "PARTY", "Party"),
   };
 }
 
 /** Starts a Worker with one class of objects that counts its calls. */
 function starting(module: string, binding: string, objects: string): Subject["start"] {
-  return async (folder, { port = 0 } = {}) => {
-    const service = {
-      name: binding.toLowerCase(),
-      module,
-      bindings: [{ name: binding, objects }],
-      objects: [objects],
-    };
-    const server = await startWorkerd(folder, [service], { port });
+  return async (folder, options) => {
+    const server = await startWorker(
+      {
+        name: binding.toLowerCase(),
+        module,
+        bindings: [{ name: binding, objects }],
+        objects: [objects],
+      },
+      folder,
+      options,
+    );
     const entry = { port: server.port, path: "/ws" };
     return {
       ...server,
@@ -57,6 +96,18 @@ function starting(module: string, binding: string, objects: string): Subject["st
       calls: () => countAt(server.port, "/calls"),
     };
   };
+}
+
+async function startWorker(
+  service: WorkerService,
+  folder: string,
+  { port = 0, collects = false }: StartOptions = {},
+): Promise<Server & Pick<RunningSubject, "collect">> {
+  if (!collects) return startWorkerd(folder, [service], { port });
+  const { module, v8Flags } = COLLECTING;
+  const inside = { ...service, module, imports: { "bundle.js": service.module } };
+  const server = await startWorkerd(folder, [inside], { port, v8Flags });
+  return { ...server, collect: () => collectAt(server.port) };
 }
 
 /** The seed's own design: Node, `ws` and Hono. */
