@@ -14,6 +14,8 @@ export type Admitted = {
   /** Name of the hub. */
   readonly hub: string;
   readonly identity: SessionIdentity;
+  /** As whom its connections are counted; absent: the user. */
+  readonly countedAs?: string;
 };
 
 /** @returns whether a message that waits for no answer may be dropped */

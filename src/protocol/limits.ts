@@ -481,8 +481,8 @@ export const SYNC_BODY_MAX_BYTES = 10 * 1024 * 1024;
 /** Bytes of one frame that a client of sync may send (sync.md §0b.12). Over it: close 1009. */
 export const SYNC_FRAME_MAX_BYTES = 2 * 1024 * 1024;
 
-/** Characters of the parameters of a remote call, and of its result (sync.md §0b.12). Over it: it fails. */
-export const SYNC_CALL_MAX_LENGTH = 1024 * 1024;
+/** Bytes of the parameters of a remote call, and of its result (sync.md §0b.12). Over it: it fails. */
+export const SYNC_CALL_MAX_BYTES = 1024 * 1024;
 
 /** Sockets of one account. One more is refused with 4005 (sync.md §0b.20). */
 export const SYNC_SOCKETS_PER_ACCOUNT = 100;

@@ -1,5 +1,5 @@
 import type { HubKind, TokenRefusal } from "../../hub/kind.ts";
-import type { UserLimit } from "../../platform/http/limit-user.ts";
+import { countedAs, type UserLimit } from "../../platform/http/limit-user.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import {
   CLIENT_FRAME_WINDOW_MS,
@@ -77,5 +77,6 @@ export function userKind(at: Pick<HubKind, "name" | "hubs">, verify: Verify): Hu
 /** Whom a token lets in, and as what. @param about what the client says of itself */
 export function admitted({ account, epoch, exp }: VerifiedOwner, about: unknown) {
   const scope = scopeFrom(about, epoch);
-  return { hub: account, identity: { sub: account, grants: [], exp, scope } };
+  const identity = { sub: account, grants: [], exp, scope };
+  return { hub: account, identity, countedAs: countedAs({ sub: account, epoch }) };
 }

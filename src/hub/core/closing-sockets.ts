@@ -2,7 +2,7 @@ import { CLOSING_SOCKETS_FACTOR } from "../../protocol/limits.ts";
 import type { StreamLimits } from "./stream-limits.ts";
 
 /**
- * Sockets with a session that we have closed and that are not gone. A client may leave the close unanswered, and the
+ * Sockets of users that we have closed, or turned away, and that are not gone. A client may leave the close unanswered, and the
  * object keeps the socket and what is buffered for it. Memory only: after a wake the count begins again.
  */
 export class ClosingSockets<Socket extends object> {

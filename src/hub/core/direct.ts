@@ -85,9 +85,9 @@ export class Direct<Socket extends object> {
 
   /** Closes sessions. */
   end(to: Selector, why: CloseName | TurnedAway): void {
-    for (const [socket, { dialect }] of this.#sessions.selected(to)) {
+    for (const [socket, { dialect, record }] of this.#sessions.selected(to)) {
       if (typeof why === "string") this.#sender.end(socket, why);
-      else this.#sender.turnAway(socket, why, dialect);
+      else this.#sender.turnAway(socket, why, { dialect, sub: record.sub });
     }
   }
 }

@@ -199,7 +199,8 @@ class Model {
   }
 
   #publish({ to, size, by }: Extract<Step, { do: "publish" }>, key: number | null): void {
-    const except = by === null ? undefined : this.clients[by]?.connection;
+    // A client that is just joining, or was lost in a crash, has no connection.
+    const except = by === null ? undefined : this.clients[by]?.connection || undefined;
     const published = this.bench.publish(
       to === "all" ? null : [to],
       null,

@@ -95,7 +95,7 @@ export class Opening<Socket extends object> {
     const record = openRecord(identity, options, dialect, clock(), head);
     const admitted = this.#ports.admit(record);
     if (!admitted.ok) {
-      this.#parts.sender.turnAway(socket, admitted.error, dialect);
+      this.#parts.sender.turnAway(socket, admitted.error, { dialect, sub: identity.sub });
       return;
     }
     if (admitted.value !== undefined) record.extra = admitted.value;

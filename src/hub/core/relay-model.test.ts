@@ -205,7 +205,8 @@ class Model {
 
   #publish(to: string, text = "", by: number | null = null): void {
     const { store } = this.guild.hub.impl.host;
-    const except = by === null ? undefined : this.clients[by]?.connection;
+    // A client that is just joining, or was lost in a crash, has no connection.
+    const except = by === null ? undefined : this.clients[by]?.connection || undefined;
     this.guild.publish(to === "all" ? null : [`sub:${to}`], null, undefined, { text }, except);
     const { epoch, head } = store.extent();
     const [entry] = store.readBefore(head + 1, 1);

@@ -75,9 +75,14 @@ export class SessionSender<Socket extends object> {
     this.#close(socket, dialect.farewell(why));
   }
 
-  /** Closes a socket as an extension wants it, whether it has a session or not. */
-  turnAway(socket: Socket, why: TurnedAway, dialect: Dialect): void {
+  /** Closes a socket as an extension wants it, whether it has a session or not. @param sub whose it is */
+  turnAway(
+    socket: Socket,
+    why: TurnedAway,
+    { dialect, sub }: { dialect: Dialect; sub: string },
+  ): void {
     const frame = dialect.turnedAway?.(why);
+    this.#parts.closing.add(socket, sub);
     this.#close(socket, frame === undefined ? why : { ...why, frame });
   }
 

@@ -82,8 +82,8 @@ export async function enter(
   try {
     const admitted = await kind.authenticate(env, token, systemClock(), asked, about);
     if (!admitted.ok) return admitted;
-    const { hub, identity } = admitted.value;
-    const counted = await takeOf(env, kind.connects, identity.sub);
+    const { hub, identity, countedAs = identity.sub } = admitted.value;
+    const counted = await takeOf(env, kind.connects, countedAs);
     if (!counted.allowed) return err("overloaded");
     const place = await placeOf(kind, env, hub, identity.sub);
     const taken = await handOver(env, kind, {

@@ -135,7 +135,7 @@ const CHAPTERS = {
     SYNC_TOKEN_MAX_LENGTH: "401; 400 for a token that is kept for devices or of a vendor",
     SYNC_BODY_MAX_BYTES: "413",
     SYNC_FRAME_MAX_BYTES: "close 1009; Engine.IO clients are told as `maxPayload`",
-    SYNC_CALL_MAX_LENGTH: '`{ok: false, error: "Payload too large"}`',
+    SYNC_CALL_MAX_BYTES: '`{ok: false, error: "Payload too large"}`',
     SYNC_SOCKETS_PER_ACCOUNT: "the new socket is refused with 4005",
     SYNC_FRAMES_BEFORE_AUTH: "close 4429",
     SYNC_FRAMES_PER_WINDOW: "close 4429; counted in the same window as others",

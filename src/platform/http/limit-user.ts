@@ -45,8 +45,22 @@ export async function refuseTooMany(
   return null;
 }
 
+/**
+ * As whom the requests of a principal are counted. Tokens that were revoked use up nothing of the newer ones: only an
+ * account's hub knows which are.
+ */
+export function countedAs({
+  sub,
+  epoch,
+}: {
+  readonly sub: string;
+  readonly epoch?: number;
+}): string {
+  return epoch === undefined ? sub : `${sub}#${epoch}`;
+}
+
 /** Limits how often a user may call a route. Use after `requireAuth`. */
 export const limitUser = (limit: UserLimit) =>
   createMiddleware<AppEnv>(
-    async (c, next) => (await refuseTooMany(c, limit, c.get("principal").sub)) ?? next(),
+    async (c, next) => (await refuseTooMany(c, limit, countedAs(c.get("principal")))) ?? next(),
   );

@@ -96,7 +96,8 @@ const BY_NAME: Readonly<Record<string, Take>> = {
   ),
   "session-end": (hub, _, __, data) => {
     const read = SessionEnd.safeParse(data);
-    const activeAt = read.success ? sessionEnded(hub, read.data.sid, read.data.time) : null;
+    if (!read.success) return { data: { success: false, error: "Invalid parameters" } };
+    const activeAt = sessionEnded(hub, read.data.sid, read.data.time);
     return activeAt === null
       ? { data: { success: false, error: "Session not found" } }
       : { data: { success: true, activeAt } };

@@ -7,7 +7,7 @@ import { type AccountCommand, SYNC_COMMANDS } from "../hub-commands.ts";
 import type { Filter } from "../records.ts";
 import { type ClientType, GRANTS, scopeOf } from "../scope.ts";
 import { PLAIN_BROADCAST, SYNC_CLOSE_CODES } from "../dialects/native.ts";
-import { watch } from "./alive.ts";
+import { sessionEnded, watch } from "./alive.ts";
 import { newId } from "./ids.ts";
 import {
   createMachine,
@@ -21,7 +21,6 @@ import {
   activeSessions,
   createSession,
   deleteSession,
-  endSession,
   findSession,
   openSession,
   pageOfSessions,
@@ -65,7 +64,10 @@ export const SYNC_HANDLERS: readonly CommandHandler[] = [
   }),
   inTurn(SYNC_COMMANDS.session, (turn, { id }) => findSession(turn, id)),
   inTurn(SYNC_COMMANDS.deleteSession, (turn, { id }) => deleteSession(turn, id)),
-  inTurn(SYNC_COMMANDS.archiveSession, (turn, { id }) => endSession(turn, id) !== null),
+  inTurn(
+    SYNC_COMMANDS.archiveSession,
+    (turn, { id }) => sessionEnded(turn, id, turn.now()) !== null,
+  ),
   inTurn(SYNC_COMMANDS.messages, (turn, { sessionId, range, limit }) =>
     listMessages(turn, sessionId, range, limit),
   ),

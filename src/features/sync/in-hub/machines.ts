@@ -168,8 +168,8 @@ export function setMachineActive(
 /** Ends the machines that were not heard of for too long. */
 export function quietMachines(hub: HubTurn): void {
   const late = hub.sql
-    .exec<MachineRow>(
-      "SELECT * FROM sync_machines WHERE active = 1 AND activeAt <= ?",
+    .exec<Pick<MachineRow, "id" | "activeAt">>(
+      "SELECT id, activeAt FROM sync_machines WHERE active = 1 AND activeAt <= ?",
       hub.now() - SYNC_INACTIVE_AFTER_MS,
     )
     .toArray();

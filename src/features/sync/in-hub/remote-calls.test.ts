@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import {
   SYNC_CALL_GRACE_MS,
-  SYNC_CALL_MAX_LENGTH,
+  SYNC_CALL_MAX_BYTES,
   SYNC_CALL_TIMEOUT_MS,
   SYNC_CALLS_WAITING_MAX,
   SYNC_CONTENT_MAX_BYTES,
@@ -124,7 +124,7 @@ describe("sync.md §6.9 a remote call", () => {
   it("takes 1,048,576 characters each way, and not one more", async () => {
     const calls = new Calls();
     const { phone, machine } = await calls.both();
-    const most = "x".repeat(SYNC_CALL_MAX_LENGTH);
+    const most = "x".repeat(SYNC_CALL_MAX_BYTES);
     const tooLarge = failed("Payload too large");
     const ack = await phone.send("rpc-call", bash(most));
     expect(machine.calls[0]?.params).toBe(most);

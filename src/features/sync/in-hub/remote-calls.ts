@@ -4,10 +4,9 @@ import type { Client, ForwardedCall, HubTurn, Message, Reply } from "../../../hu
 import { isLongerThan } from "../../../protocol/bytes.ts";
 import {
   SYNC_CALL_GRACE_MS,
-  SYNC_CALL_MAX_LENGTH,
+  SYNC_CALL_MAX_BYTES,
   SYNC_CALL_TIMEOUT_MS,
   SYNC_CALLS_WAITING_MAX,
-  SYNC_CONTENT_MAX_BYTES,
   SYNC_METHODS_PER_CONNECTION,
 } from "../../../protocol/limits.ts";
 import { scopeOf } from "../scope.ts";
@@ -40,10 +39,10 @@ const SAME_SOCKET = failed("Cannot call RPC on the same socket");
 const TOO_LARGE = failed("Payload too large");
 const BUSY = failed("RPC target is busy");
 
-/** Of a text its own length counts, of anything else that of its JSON. A row has no place for more bytes. */
+/** Of a text its own bytes count, of anything else those of its JSON. */
 function isTooLong(value: unknown): boolean {
   const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
-  return text.length > SYNC_CALL_MAX_LENGTH || isLongerThan(text, SYNC_CONTENT_MAX_BYTES);
+  return isLongerThan(text, SYNC_CALL_MAX_BYTES);
 }
 
 /** `rpc-register`: the client answers calls of a method of its own session or machine from now on. */

@@ -225,8 +225,8 @@ export function touchSession(hub: HubTurn, id: string, at: number): void {
 /** Ends the sessions that were not heard of for too long. */
 export function quietSessions(hub: HubTurn): void {
   const late = hub.sql
-    .exec<SessionRow>(
-      "SELECT * FROM sync_sessions WHERE active = 1 AND activeAt <= ?",
+    .exec<Pick<SessionRow, "id" | "activeAt">>(
+      "SELECT id, activeAt FROM sync_sessions WHERE active = 1 AND activeAt <= ?",
       hub.now() - SYNC_INACTIVE_AFTER_MS,
     )
     .toArray();

@@ -4,7 +4,7 @@ import { systemClock } from "../../../platform/clock.ts";
 import type { PlatformEnv } from "../../../platform/env.ts";
 import type { AppEnv, Failure } from "../../../platform/http/app-env.ts";
 import { refuse } from "../../../platform/http/areas.ts";
-import { limitUser, refuseTooMany } from "../../../platform/http/limit-user.ts";
+import { refuseTooMany } from "../../../platform/http/limit-user.ts";
 import { jsonAnswer, jsonBody } from "../../../platform/openapi.ts";
 import {
   SYNC_SIGN_INS_PER_MINUTE_PER_ADDRESS,
@@ -92,7 +92,15 @@ const revokeRoute = createRoute({
   tags: ["sync"],
   summary: "Revoke all tokens of the account, and close its connections",
   security: [{ account: [] }],
-  middleware: [requireAuth, limitUser(SYNC_REQUESTS)],
+  // By network: whoever has a stolen token must not be able to use up the owner's way to revoke it.
+  middleware: [
+    limitNetwork({
+      name: "sync-revoke",
+      quota: SYNC_SIGN_INS_PER_MINUTE_PER_ADDRESS,
+      windowMs: 60_000,
+    }),
+    requireAuth,
+  ],
   responses: {
     200: jsonAnswer("Revoked", z.object({ success: z.literal(true) })),
     ...failures("unauthorized"),

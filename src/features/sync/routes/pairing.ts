@@ -85,7 +85,7 @@ function mountRequest(app: OpenAPIHono<AppEnv>, portsOf: PortsOf, kind: PairingK
     tags: ["sync"],
     summary: `Ask to be let into an account, as ${who}; poll this`,
     description:
-      "Once a second is enough. A pairing ends 15 minutes after its last poll, and a minute after the first answer with a token.",
+      "Once a second is enough. A pairing ends about 15 minutes after its last poll, and a minute after the first answer with a token.",
     middleware: [limitPolls],
     request: { body: jsonBody(body, { publicKey: EXAMPLE_KEY }) },
     responses: {

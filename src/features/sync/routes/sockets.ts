@@ -10,7 +10,7 @@ import { derivedSeed } from "../../../platform/derived-key.ts";
 import type { PlatformEnv } from "../../../platform/env.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { refuse } from "../../../platform/http/areas.ts";
-import { limitUser, refuseTooMany } from "../../../platform/http/limit-user.ts";
+import { countedAs, limitUser, refuseTooMany } from "../../../platform/http/limit-user.ts";
 import { jsonAnswer, jsonBody } from "../../../platform/openapi.ts";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import { hexOf } from "../../../protocol/bytes.ts";
@@ -21,7 +21,7 @@ import { SYNC_COMMANDS } from "../hub-commands.ts";
 import { callerOf, failures } from "../http-dialect.ts";
 import type { SyncPorts } from "../ports.ts";
 import { Filter, fitting, SocketStats } from "../records.ts";
-import { scopeFrom } from "../scope.ts";
+import { scopeFrom, scopeOf } from "../scope.ts";
 import { SYNC_CONNECTIONS } from "../user-kind.ts";
 import { ask, inAccount, SECURITY } from "./in-account.ts";
 
@@ -201,7 +201,9 @@ async function enter(
   { hub, identity, ticket }: Entry,
   keepAlive: (work: Promise<unknown>) => void,
 ): Promise<Response> {
-  const tooMany = await refuseTooMany(c, SYNC_CONNECTIONS, identity.sub);
+  const { epoch } = scopeOf({ scope: identity.scope });
+  const who = countedAs({ sub: identity.sub, epoch });
+  const tooMany = await refuseTooMany(c, SYNC_CONNECTIONS, who);
   if (tooMany !== null) return tooMany;
   const handover = {
     v: 1,
