@@ -4,6 +4,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vite
 import { z } from "zod";
 import { createApp } from "../../app.ts";
 import { clientNetwork } from "../../platform/client-network.ts";
+import { countedAs } from "../../platform/http/limit-user.ts";
 import { takeToken } from "../../platform/rate-limit.ts";
 import {
   SYNC_BODY_MAX_BYTES,
@@ -353,9 +354,23 @@ describe("the HTTP dialect of sync (sync.md §1)", () => {
   it("limits the requests of an account", async () => {
     const { token, account } = await newAccount();
     const quota = SYNC_REQUESTS_PER_MINUTE;
-    await leave(1, { name: "sync-requests", key: account, quota, windowMs: MINUTE_MS });
+    const key = countedAs({ sub: account, epoch: 0 });
+    await leave(1, { name: "sync-requests", key, quota, windowMs: MINUTE_MS });
     const body = { publicKey: randomBase64(32), response: "r" };
     expect((await post("/v1/auth/response", body, { token })).status).toBe(404);
+    expect((await post("/v1/auth/response", body, { token })).status).toBe(429);
+  });
+
+  it("lets a token be revoked whose limit is used up, and counts the next ones anew", async () => {
+    const { key: own, token, account } = await newAccount();
+    const quota = SYNC_REQUESTS_PER_MINUTE;
+    const key = countedAs({ sub: account, epoch: 0 });
+    await leave(0, { name: "sync-requests", key, quota, windowMs: MINUTE_MS });
+    const body = { publicKey: randomBase64(32), response: "r" };
+    expect((await post("/v1/auth/response", body, { token })).status).toBe(429);
+    expect((await post("/v1/auth/revoke", {}, { token })).status).toBe(200);
+    const newer = await signIn(own);
+    expect((await post("/v1/auth/response", body, { token: newer })).status).toBe(404);
     expect((await post("/v1/auth/response", body, { token })).status).toBe(429);
   });
 

@@ -4,7 +4,7 @@ import { systemClock } from "../../../platform/clock.ts";
 import type { PlatformEnv } from "../../../platform/env.ts";
 import type { AppEnv, Failure } from "../../../platform/http/app-env.ts";
 import { refuse } from "../../../platform/http/areas.ts";
-import { refuseTooMany } from "../../../platform/http/limit-user.ts";
+import { countedAs, refuseTooMany } from "../../../platform/http/limit-user.ts";
 import { jsonAnswer, jsonBody } from "../../../platform/openapi.ts";
 import {
   SYNC_SIGN_INS_PER_MINUTE_PER_ADDRESS,
@@ -160,7 +160,8 @@ function mountRefresh(app: OpenAPIHono<AppEnv>, portsOf: (env: PlatformEnv) => A
       return refuse(c, notRefreshed(owner.error === "expired" ? "EXPIRED" : "INVALID"));
     }
     const { exp: _, ...identity } = owner.value;
-    const refused = await refuseTooMany(c, SYNC_REQUESTS, identity.account);
+    const { account, epoch } = identity;
+    const refused = await refuseTooMany(c, SYNC_REQUESTS, countedAs({ sub: account, epoch }));
     if (refused !== null) return refused;
     const present = await accounts.byId(identity.account);
     if (present?.epoch !== identity.epoch) return refuse(c, notRefreshed("REVOKED"));
