@@ -13,9 +13,10 @@ const NOT_AVAILABLE = "RPC method not available";
 const GONE = "RPC target disconnected";
 const TIMED_OUT = "RPC timed out";
 
-/** A lost target is forgotten after this time. After a crash it counts up to a second later. */
+/** A lost target is forgotten after this time. */
 const FORGOTTEN_MS = 60_000;
-const NOTICED_MS = 1_000;
+/** After a crash it counts a second later, or later still if the hub crashes again before that. */
+const NOTICED_MS = 1_500;
 
 const seat = fc.nat(SEATS.length - 1);
 const method = fc.constantFrom(...METHODS);
@@ -58,6 +59,7 @@ class Model {
   readonly calls: Call[] = [];
   readonly #seats: (SyncClient | null)[] = SEATS.map(() => null);
   readonly #everybody: SyncClient[] = [];
+  #crashes = 0;
   readonly #methods = new Map<string, { owner: SyncClient; lostAt: number | null }>();
 
   async begin(): Promise<void> {
@@ -89,6 +91,7 @@ class Model {
         await this.at.sleep();
         break;
       case "crash":
+        this.#crashes += 1;
         this.at.hub.crash();
         this.#seats.forEach((client, at) => this.#gone(at, client, "crash"));
         break;
@@ -137,7 +140,7 @@ class Model {
     this.calls.push(call);
     const known = this.#methods.get(name);
     const lostMs = known?.lostAt === null || known === undefined ? 0 : now - known.lostAt;
-    if (known === undefined || lostMs > FORGOTTEN_MS + NOTICED_MS) {
+    if (known === undefined || lostMs > FORGOTTEN_MS + NOTICED_MS * this.#crashes) {
       call.where = { answer: { ok: false, error: NOT_AVAILABLE } };
     } else if (known.owner === caller) {
       call.where = { answer: { ok: false, error: SAME_SOCKET } };
