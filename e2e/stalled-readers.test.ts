@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { z } from "zod";
 import { PRIMARY_GUILD } from "../dev/discord/seed.ts";
 import { startIdentity, type Identity } from "../dev/testing/identity.ts";
 import { queuedBytes, usageOf } from "../dev/testing/process-usage.ts";
@@ -14,7 +15,7 @@ import {
 } from "../dev/testing/stalled/filled-hub.ts";
 import { Reader, type ReaderOptions, type ReaderTransport } from "../dev/testing/stalled/reader.ts";
 import { bundleWorker } from "../dev/workerd/worker-bundle.ts";
-import { HubReport } from "../src/protocol/hub-report.ts";
+import { HubConnection, HubReport } from "../src/protocol/hub-report.ts";
 import { CREDIT_WINDOW_BYTES, UNACKNOWLEDGED_BYTES_MAX } from "../src/protocol/limits.ts";
 import { eventually } from "../dev/testing/eventually.ts";
 
@@ -40,8 +41,9 @@ const MIB = 1024 * 1024;
  */
 const STALLED_MAX_BYTES = STALLED * 2 * CREDIT_WINDOW_BYTES;
 /**
- * What stalled clients of an adapter may cost beyond such clients that read: an eighth of what they would cost without flow
- * control. Two windows for each are less than that, but the garbage of the Worker's requests comes and goes.
+ * What stalled clients of an adapter may cost beyond such clients that read: an eighth of what they would cost
+ * without flow control. Two windows for each are less than that, but the garbage of the Worker's requests comes and
+ * goes. So the windows themselves are taken from what the hub says of each connection.
  */
 const STALLED_AT_EDGE_MAX_BYTES = (STALLED_AT_EDGE * SHORT_FLOOD * TURN_EVENTS * EVENT_BYTES) / 8;
 /** The same for three users that never sent a frame: what the runtime needs to hold a frame is added to it. */
@@ -54,6 +56,8 @@ let users = 0;
 /** Readers that are always connected, and read everything. */
 let keepUp: readonly Reader[];
 const opened: { leave: () => void }[] = [];
+/** Whose clients the readers are. */
+const subs = new Map<Reader, string>();
 
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), "guildhub-stalled-"));
@@ -85,6 +89,7 @@ async function join(
 ): Promise<Reader> {
   const reader = new Reader({ port: hub.port, token: identity.tokenOf(user), ...options });
   opened.push(reader);
+  subs.set(reader, `user-${user}`);
   await reader.connect();
   return reader;
 }
@@ -99,13 +104,32 @@ async function joinAndStall(
   return reader;
 }
 
+/** Asks the hub as an operator. */
+async function ask(where = ""): Promise<unknown> {
+  const token = await identity.token("operator", { scope: "hub:admin" });
+  const url = `http://127.0.0.1:${hub.port}/admin/guilds/${PRIMARY_GUILD}/hub${where}`;
+  return (await fetch(url, { headers: { Authorization: `Bearer ${token}` } })).json();
+}
+
 /** The hub's report for operators. */
 async function report(): Promise<HubReport> {
-  const token = await identity.token("operator", { scope: "hub:admin" });
-  const response = await fetch(`http://127.0.0.1:${hub.port}/admin/guilds/${PRIMARY_GUILD}/hub`, {
-    headers: { Authorization: `Bearer ${token}` },
-  });
-  return HubReport.parse(await response.json());
+  return HubReport.parse(await ask());
+}
+
+const Connections = z.object({ connections: z.array(HubConnection) });
+
+/**
+ * What the hub has sent each of these readers beyond what was acknowledged, in bytes of events: less than it really
+ * is, by the rest of their frames. Readers that the hub has given up are left out.
+ */
+async function openBytesOf(readers: readonly Reader[]): Promise<number[]> {
+  const open: number[] = [];
+  for (const reader of readers) {
+    const { connections } = Connections.parse(await ask(`/connections?sub=${subs.get(reader)}`));
+    for (const { sent, acked, from } of connections)
+      open.push((sent - (acked ?? from)) * EVENT_BYTES);
+  }
+  return open;
 }
 
 async function residentBytes(): Promise<number> {
@@ -249,6 +273,11 @@ it.each([
     const { lag, closes } = await report();
     const givenUp = (closes["1013"] ?? 0) - (closedBefore["1013"] ?? 0);
     expect(lag.sockets + givenUp).toBe(STALLED_AT_EDGE);
+    // What the Worker holds for a client is a part of that. Memory alone would not show a few windows more.
+    const open = await openBytesOf(stalled);
+    expect(open.length).toBe(lag.sockets);
+    expect(Math.max(...open)).toBeLessThanOrEqual(CREDIT_WINDOW_BYTES);
+    expect(Math.min(...open)).toBeGreaterThan(CREDIT_WINDOW_BYTES / 2);
 
     const readingOn = stalled.slice(0, READING_ON);
     await untilWhole(readingOn, last);

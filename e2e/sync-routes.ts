@@ -31,7 +31,7 @@ export type SyncRoute = {
 
 /**
  * All routes of sync, with the examples of the OpenAPI document, for an account that has a session and a machine. What
- * deletes comes last.
+ * deletes comes late, and what revokes comes last: nothing succeeds after it.
  * @param url origin of the Worker
  */
 export async function syncRoutes(url: string): Promise<SyncRoute[]> {
@@ -64,8 +64,9 @@ export async function syncRoutes(url: string): Promise<SyncRoute[]> {
       return [{ name, method: method.toUpperCase(), path: at, body, token }];
     }),
   );
-  const isLast = ({ name }: SyncRoute): boolean => /^DELETE |\/revoke$/.test(name);
-  return [...routes.filter((route) => !isLast(route)), ...routes.filter(isLast)];
+  const lateness = ({ name }: SyncRoute): number =>
+    name.endsWith("/revoke") ? 2 : name.startsWith("DELETE ") ? 1 : 0;
+  return routes.toSorted((one, other) => lateness(one) - lateness(other));
 }
 
 /** Creates an account of sync. @returns its token */
