@@ -1,6 +1,7 @@
 import type { Signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId } from "preact/hooks";
+import { PastedField } from "./pasted-field.tsx";
 
 /** What is wrong with a text that is no backup code. */
 export const NO_CODE =
@@ -20,43 +21,15 @@ export function CodeField({
   /** Whether it was asked for, so that the person goes on in it. */
   readonly takesFocus?: boolean;
 }): JSX.Element {
-  const id = useId();
-  const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
-    if (takesFocus) field.current?.focus();
-  }, []);
   return (
-    <div class="field">
-      <label for={id}>Backup code</label>
-      <textarea
-        ref={field}
-        id={id}
-        class="sync-code"
-        rows={2}
-        autocomplete="off"
-        autocapitalize="characters"
-        spellcheck={false}
-        value={code.value}
-        aria-invalid={problem.value !== ""}
-        aria-describedby={`${id}-hint ${id}-error`}
-        onInput={(event) => {
-          code.value = event.currentTarget.value;
-          problem.value = "";
-        }}
-        onKeyDown={(event) => {
-          // A code has one line, however it is shown.
-          if (event.key !== "Enter") return;
-          event.preventDefault();
-          event.currentTarget.form?.requestSubmit();
-        }}
-      />
-      <p class="field-error" id={`${id}-error`} role="alert">
-        {problem.value}
-      </p>
-      <p class="field-hint" id={`${id}-hint`}>
-        {hint}
-      </p>
-    </div>
+    <PastedField
+      label="Backup code"
+      text={code}
+      problem={problem}
+      hint={hint}
+      takesFocus={takesFocus}
+      autocapitalize="characters"
+    />
   );
 }
 

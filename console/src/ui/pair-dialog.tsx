@@ -1,6 +1,6 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useId } from "preact/hooks";
+import { useEffect } from "preact/hooks";
 import { failureInWords } from "../failure-words.ts";
 import { notify } from "../notices.ts";
 import type { WaitingTerminal } from "../sync/pairing.ts";
@@ -8,6 +8,7 @@ import type { SyncAccount } from "../sync/sync-account.ts";
 import { fingerprint, notFoundInWords, notLetInInWords } from "../sync/sync-words.ts";
 import { CameraScan, canScan } from "./camera-scan.tsx";
 import { Dialog } from "./dialog.tsx";
+import { PastedField } from "./pasted-field.tsx";
 import { UnlockForm } from "./unlock-note.tsx";
 
 /** Groups of digits of a terminal's key that are shown. */
@@ -65,7 +66,6 @@ function FindStep({
   const problem = useSignal("");
   const asking = useSignal(false);
   const scanning = useSignal(false);
-  const id = useId();
   const find = async (): Promise<void> => {
     if (asking.value) return;
     asking.value = true;
@@ -87,36 +87,18 @@ function FindStep({
           void find();
         }}
       >
-        <div class="field">
-          <label for={id}>Link of the terminal</label>
-          <textarea
-            id={id}
-            class="sync-code"
-            rows={2}
-            autocomplete="off"
-            spellcheck={false}
-            autofocus
-            placeholder="happy://terminal?…"
-            value={text.value}
-            aria-invalid={problem.value !== ""}
-            aria-describedby={`${id}-hint ${id}-error`}
-            onInput={(event) => {
-              text.value = event.currentTarget.value;
-              problem.value = "";
-            }}
-            onKeyDown={(event) => {
-              if (event.key !== "Enter") return;
-              event.preventDefault();
-              event.currentTarget.form?.requestSubmit();
-            }}
-          />
-          <p class="field-error" id={`${id}-error`} role="alert">
-            {problem.value}
-          </p>
-          <p class="field-hint" id={`${id}-hint`}>
-            <code>npx happy auth login</code> prints it below its picture.
-          </p>
-        </div>
+        <PastedField
+          label="Link of the terminal"
+          text={text}
+          problem={problem}
+          hint={
+            <>
+              <code>npx happy auth login</code> prints it below its picture.
+            </>
+          }
+          takesFocus
+          placeholder="happy://terminal?…"
+        />
         {scanning.value && (
           <CameraScan
             onFound={(scanned) => {
