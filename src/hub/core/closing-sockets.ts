@@ -2,8 +2,9 @@ import { CLOSING_SOCKETS_FACTOR } from "../../protocol/limits.ts";
 import type { StreamLimits } from "./stream-limits.ts";
 
 /**
- * Sockets of users that we have closed, or turned away, and that are not gone. A client may leave the close unanswered, and the
- * object keeps the socket and what is buffered for it. Memory only: after a wake the count begins again.
+ * Sockets of users that we have closed, or turned away, and that are not gone. A client may leave the close
+ * unanswered, and the object keeps the socket and what is buffered for it. Memory only: after a wake the count begins
+ * again.
  */
 export class ClosingSockets<Socket extends object> {
   readonly #most: number;
