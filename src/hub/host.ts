@@ -83,7 +83,7 @@ export class StreamHost {
   readonly #kind: HubKind;
   readonly #ports: StreamHostPorts;
   readonly #admission: Admission;
-  /** When the alarm is set for; undefined: not known since the wake. */
+  /** When the alarm is set for; undefined: as at the wake. */
   #armedAt: number | null | undefined;
   #flushMeter: () => void = () => {};
   /** Counted but not written yet, so that many closes at once share a commit. */
@@ -189,7 +189,8 @@ export class StreamHost {
 
   /** Runs the tasks that are due. */
   async alarm(): Promise<void> {
-    this.#armedAt = undefined;
+    // It is gone now that it has come.
+    this.#armedAt = null;
     const due = this.store.dueTasks(this.clock());
     this.writeCounts();
     if (due.includes(COUNTS_TASK)) this.store.writeTask(COUNTS_TASK, null);
@@ -226,7 +227,8 @@ export class StreamHost {
   schedule(): void {
     const at = this.store.nextTaskAt();
     const next = at === null ? null : Math.min(at, ALARM_LATEST);
-    if (next === this.#armedAt) return;
+    const before = this.#armedAt === undefined ? this.#runtime.alarmAtWake : this.#armedAt;
+    if (next === before) return;
     this.#armedAt = next;
     this.#runtime.setAlarm(next);
   }

@@ -210,6 +210,59 @@ describe("a signal that closes a client", () => {
   });
 });
 
+describe("the alarm", () => {
+  /** A hub, and the times that its alarm was set for. */
+  function counted() {
+    const { time, env } = new VirtualGuild();
+    const set: (number | null)[] = [];
+    const noOne = (): never => {
+      throw new Error("this hub calls no other object");
+    };
+    const hub = new MemoryObject<HubObject>({
+      name: GUILD,
+      time,
+      reachFrom: () => ({ hub: noOne, relay: noOne, newId: noOne }),
+      make: (runtime) => {
+        const setAlarm = (at: number | null): void => {
+          set.push(at);
+          runtime.setAlarm(at);
+        };
+        const parts = { extensions: [plans], events: new Set<string>() };
+        return new HubObject({ ...runtime, setAlarm }, env, KIND, parts);
+      },
+    });
+    const schedule = (at: number): Promise<unknown> =>
+      hub.event((impl) => impl.command(SCHEDULE, at));
+    return { hub, time, set, schedule };
+  }
+
+  it("is set when its time changes, and not again after a wake", async () => {
+    const { hub, time, set, schedule } = counted();
+    const at = time.now + HOUR_MS;
+    await schedule(at);
+    expect(set).toEqual([at]);
+    hub.evict();
+    await schedule(at);
+    expect(set).toEqual([at]);
+    hub.evict();
+    await schedule(at - 1);
+    expect(set).toEqual([at, at - 1]);
+  });
+
+  it("that has come is set again for a task of the same time", async () => {
+    const { hub, time, set, schedule } = counted();
+    const at = time.now + HOUR_MS;
+    await schedule(at);
+    hub.evict();
+    await time.pass(HOUR_MS);
+    expect(done).toEqual(["it"]);
+    await schedule(at);
+    expect(set).toEqual([at, at]);
+    await time.pass(1);
+    expect(done).toEqual(["it", "it"]);
+  });
+});
+
 describe("a token that expires later than an alarm may be set", () => {
   it("opens a session, and other tasks still run", async () => {
     const guild = new VirtualGuild();

@@ -39,6 +39,11 @@ export interface HubRuntime {
   readonly newId: IdGenerator;
   /** Sets when `alarm` is called, milliseconds, also if the object sleeps or was killed; null: never. */
   setAlarm(at: number | null): void;
+  /**
+   * When the alarm was set for at the wake, milliseconds; null: never; undefined: not read yet, in a constructor.
+   * Setting it costs a row, and reading it nothing.
+   */
+  readonly alarmAtWake: number | null | undefined;
   /** Keeps the object awake, and the work alive after the event that began it. */
   waitUntil(work: Promise<unknown>): void;
   /** All sockets, including closing ones. */
@@ -57,6 +62,11 @@ export interface HubRuntime {
 
 /** A Durable Object in workerd. */
 export function workerdRuntime(ctx: DurableObjectState, env: HubEnv, kind: HubKind): HubRuntime {
+  let alarmAtWake: number | null | undefined;
+  // No event arrives before it is read.
+  void ctx.blockConcurrencyWhile(async () => {
+    alarmAtWake = await ctx.storage.getAlarm();
+  });
   return {
     name: ctx.id.name,
     storage: ctx.storage,
@@ -65,6 +75,9 @@ export function workerdRuntime(ctx: DurableObjectState, env: HubEnv, kind: HubKi
     newId: ulidGenerator(),
     setAlarm: (at) => {
       void (at === null ? ctx.storage.deleteAlarm() : ctx.storage.setAlarm(at));
+    },
+    get alarmAtWake() {
+      return alarmAtWake;
     },
     waitUntil: (work) => ctx.waitUntil(work),
     sockets: () => ctx.getWebSockets(),

@@ -287,6 +287,7 @@ export class MemoryObject<Impl extends Served> {
     const isGone = (): boolean => this.#life !== life;
     const isMute = (): boolean => this.isMute;
     const { storage } = this;
+    const alarmAtWake = this.#alarmAt;
     // Code of an ended life may still run for a moment. Its writes are rolled back.
     const sql = {
       exec: (query: string, ...bindings: SqlStorageValue[]) =>
@@ -317,6 +318,7 @@ export class MemoryObject<Impl extends Served> {
         this.#alarmAt = at;
         this.#schedule();
       },
+      alarmAtWake,
       waitUntil: (work) => {
         life.pending += 1;
         void Promise.allSettled([work]).then(() => (life.pending -= 1));
