@@ -1,5 +1,8 @@
 import { PacketType } from "socket.io-parser";
-import { HAPPY_MANNERS } from "../features/sync/dialects/happy-socket-io.ts";
+import {
+  HAPPY_MANNERS,
+  HAPPY_SOCKET_IO_DIALECT,
+} from "../features/sync/dialects/happy-socket-io.ts";
 import { NATIVE_DIALECT } from "../features/sync/dialects/native.ts";
 import { USER_HUBS } from "../features/sync/env.ts";
 import { userKind } from "../features/sync/user-kind.ts";
@@ -86,7 +89,8 @@ export class SyncEdgeClient {
     };
     if (dialect === "Socket.IO") {
       const newId = (): string => "engine";
-      serveSocketIo(this.far.worker, { ...ports, limits, manners: HAPPY_MANNERS, newId, enter });
+      const language = { dialect: HAPPY_SOCKET_IO_DIALECT, manners: HAPPY_MANNERS };
+      serveSocketIo(this.far.worker, { ...ports, ...language, limits, newId, enter });
     } else {
       const languages = [
         {

@@ -94,6 +94,7 @@ export function acceptSocketIo(
   return accept(request, SOCKET_IO_CONNECT_DEADLINE_MS, (client, waiting) =>
     serveSocketIo(client, {
       limits: kind.limits,
+      dialect,
       ...(manners === undefined ? {} : { manners }),
       ...absorbing(kind),
       ...waiting,

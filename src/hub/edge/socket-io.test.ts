@@ -16,6 +16,7 @@ import {
 import { FarEnd, VirtualTimers } from "../../testing/edge-ends.ts";
 import { VirtualTime } from "../../testing/virtual-time.ts";
 import type { ResumePosition } from "../core/resume.ts";
+import { SOCKET_IO_DIALECT } from "../dialects/socket-io.ts";
 import { GUILD_STREAM } from "../guild-kind.ts";
 import type { EdgeSocket } from "./edge-socket.ts";
 import {
@@ -42,10 +43,11 @@ class Bench {
 
   constructor(
     outcome?: CloseName | Promise<Result<EdgeSocket, CloseName>>,
-    more: Pick<Partial<SocketIoPorts>, "manners" | "absorb" | "firstCall"> = {},
+    more: Pick<Partial<SocketIoPorts>, "manners" | "dialect" | "absorb" | "firstCall"> = {},
   ) {
     serveSocketIo(this.client.worker, {
       limits: GUILD_STREAM.limits,
+      dialect: SOCKET_IO_DIALECT,
       ...more,
       timer: this.timers.timer,
       newId: () => "engine-1",
@@ -69,7 +71,7 @@ class Bench {
   static async open(
     auth: object = {},
     resumes = false,
-    more: Pick<Partial<SocketIoPorts>, "manners" | "absorb" | "firstCall"> = {},
+    more: Pick<Partial<SocketIoPorts>, "manners" | "dialect" | "absorb" | "firstCall"> = {},
   ): Promise<Bench> {
     const bench = new Bench(undefined, more);
     bench.client.say(`40${JSON.stringify({ token: "t", ...auth })}`);
@@ -432,6 +434,17 @@ describe("HUB-25 the manners of a kind of hubs", () => {
     busy.client.say('40{"token":"t"}');
     await busy.time.quiet();
     expect([busy.client.heard.length, busy.client.closed?.code]).toEqual([1, 1013]);
+  });
+
+  test("close with the codes of the dialect, also where the Worker refuses", async () => {
+    const dialect = { farewell: () => ({ code: AWAY, reason: "not you" }) };
+    const bench = new Bench("overloaded", { manners, dialect });
+    bench.client.say('40{"token":"t"}');
+    await bench.time.quiet();
+    expect(bench.last).toBe(`44{"message":"refused with ${AWAY}"}`);
+    expect(bench.client.closed).toBeNull();
+    await bench.time.pass(SOCKET_IO_REFUSED_MS);
+    expect(bench.client.closed).toEqual({ code: AWAY, reason: "not you" });
   });
 
   test.each([

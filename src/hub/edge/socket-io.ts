@@ -7,12 +7,7 @@ import { z } from "zod";
 import { type Clock, systemClock, systemTimer, type Timer } from "../../platform/clock.ts";
 import type { Result } from "../../platform/result.ts";
 import { isLongerThan } from "../../protocol/bytes.ts";
-import {
-  CLOSE_CODES,
-  type CloseCode,
-  type CloseName,
-  reconnectAfter,
-} from "../../protocol/close-codes.ts";
+import { type CloseCode, type CloseName, reconnectAfter } from "../../protocol/close-codes.ts";
 import { isDeeperThan } from "../../protocol/json-depth.ts";
 import {
   BAD_FRAMES_MAX,
@@ -24,6 +19,7 @@ import {
   SOCKET_IO_CONNECT_DEADLINE_MS,
   SOCKET_IO_REFUSED_MS,
 } from "../../protocol/limits.ts";
+import type { Dialect } from "../core/dialect.ts";
 import { countFrame, type FrameWindow } from "../core/frame-rate.ts";
 import type { ResumePosition } from "../core/resume.ts";
 import type { Absorber } from "../kind.ts";
@@ -92,6 +88,8 @@ const STREAM_MANNERS: SocketIoManners = {
 /** What {@link serveSocketIo} needs. */
 export type SocketIoPorts = Waiting & {
   readonly limits: StreamLimits;
+  /** That of the client's hub: it closes with the same codes and words, whether the Worker does so or the hub. */
+  readonly dialect: Pick<Dialect, "farewell">;
   /** Absent: those of the event stream. */
   readonly manners?: SocketIoManners;
   /** Decides what of the client's messages says nothing new to its hub. Absent: everything does. */
@@ -387,23 +385,27 @@ class SocketIo {
    * once, some clients would take it for a loss, and come back in spite of the refusal.
    */
   #refuse(why: CloseName): void {
-    const { code, meaning: reason, reconnect } = CLOSE_CODES[why];
+    const end = this.#endFor(why);
     this.#refusedFor = why;
-    this.#sayFarewell({ code, reason });
-    if (reconnect === "yes") this.#client.end({ code, reason });
+    this.#sayFarewell(end);
+    if (this.#manners.reconnect(end.code) === "yes") this.#client.end(end);
     else this.#cancelRefusal = this.#timer(SOCKET_IO_REFUSED_MS, () => this.#end(why));
   }
 
   /** The client has said that it leaves. */
   #leave(): void {
-    const { code, meaning: reason } = CLOSE_CODES.normal;
-    this.#client.end({ code, reason });
+    this.#client.end(this.#endFor("normal"));
   }
 
   #end(why: CloseName): void {
-    const { code, meaning: reason } = CLOSE_CODES[why];
-    if (this.#isOpened) this.#sayFarewell({ code, reason });
-    this.#client.end({ code, reason });
+    const end = this.#endFor(why);
+    if (this.#isOpened) this.#sayFarewell(end);
+    this.#client.end(end);
+  }
+
+  #endFor(why: CloseName): SocketEnd {
+    const { code, reason } = this.#ports.dialect.farewell(why);
+    return { code, reason };
   }
 
   /**

@@ -8,6 +8,7 @@ import type { CloseName } from "../../../protocol/close-codes.ts";
 import {
   AUTHENTICATION_DEADLINE_MS,
   SOCKET_IO_CONNECT_DEADLINE_MS,
+  SOCKET_IO_REFUSED_MS,
   SYNC_FRAME_MAX_BYTES,
   SYNC_FRAMES_BEFORE_AUTH,
   SYNC_PING_INTERVAL_MS,
@@ -46,6 +47,7 @@ class Bench {
         ...ports,
         ...absorb,
         limits,
+        dialect: HAPPY_SOCKET_IO_DIALECT,
         manners: HAPPY_MANNERS,
         newId: () => "engine-1",
         enter,
@@ -215,15 +217,29 @@ describe("sync.md §7 a client of Socket.IO", () => {
     expect(bench.asked).toEqual([]);
   });
 
-  it("whose token is refused is told so, and one that comes too late is closed", async () => {
-    const bench = new Bench("Socket.IO", "unauthorized");
-    await bench.say('40{"token":"t"}');
-    expect(bench.client.heard.slice(1)).toEqual(['44{"message":"Invalid authentication token"}']);
+  it.each([
+    ["unauthorized", 4001, "Invalid authentication token"],
+    ["forbidden", 4001, "Invalid authentication token"],
+    ["tooManySockets", 4005, "Connection limit exceeded"],
+  ] as const)(
+    "that the Worker refuses (%s) is closed with %i, as its hub would do",
+    async (why, code, message) => {
+      const bench = new Bench("Socket.IO", why);
+      await bench.say('40{"token":"t"}');
+      expect(bench.client.heard.slice(1)).toEqual([`44${JSON.stringify({ message })}`]);
+      // It closes by itself. One that does not is closed in time.
+      expect(bench.client.closed).toBeNull();
+      await bench.time.pass(SOCKET_IO_REFUSED_MS);
+      expect(bench.client.closed?.code).toBe(code);
+    },
+  );
+
+  it("that comes too late is closed without a word", async () => {
     const silent = new Bench("Socket.IO");
     await silent.time.pass(SOCKET_IO_CONNECT_DEADLINE_MS - 1);
     expect(silent.client.closed).toBeNull();
     await silent.time.pass(1);
-    expect(silent.client.closed).not.toBeNull();
+    expect(silent.client.closed?.code).toBe(4007);
     expect(silent.client.heard).toHaveLength(1);
   });
 

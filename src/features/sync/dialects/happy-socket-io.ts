@@ -1,4 +1,4 @@
-import type { Dialect } from "../../../hub/core/dialect.ts";
+import type { Dialect, Intent } from "../../../hub/core/dialect.ts";
 import {
   eventPacket,
   readPacket,
@@ -6,19 +6,26 @@ import {
   SOCKET_IO_DIRECT,
 } from "../../../hub/dialects/socket-io.ts";
 import type { SocketIoManners } from "../../../hub/edge/socket-io.ts";
-import { CLOSE_CODES } from "../../../protocol/close-codes.ts";
+import { ok } from "../../../platform/result.ts";
 import { SYNC_PING_INTERVAL_MS, SYNC_PING_TIMEOUT_MS } from "../../../protocol/limits.ts";
 import { PLAIN_BROADCAST, SYNC_CLOSE_CODES, SYNC_CLOSES, updateOf } from "./native.ts";
 
 /** Clients of sync have no whole state: they read it by REST. */
 const { snapshot: _, ...STATELESS } = SOCKET_IO_DIALECT;
 
+/** Nothing but a sign of life. */
+const DROPPED: Intent = { kind: "acknowledge", number: null };
+
 /** The packets of Socket.IO that the published clients of Happy know (sync.md §7). */
 export const HAPPY_SOCKET_IO_DIALECT: Dialect = {
   ...STATELESS,
   name: "sync-socket-io",
-  // Every event is a message here: no name is the engine's own.
-  read: (data) => readPacket(data, () => null),
+  read(data) {
+    // Every event is a message here: no name is the engine's own.
+    const read = readPacket(data, () => null);
+    // Events that nobody knows are dropped without an answer, however many arguments they have (sync.md §0b.17).
+    return read.ok && read.value.kind === "unknown" ? ok(DROPPED) : read;
+  },
   event: (entry) => `2["update",${updateOf(entry)}]`,
   signal: () => null,
   resumed: () => null,
@@ -33,10 +40,8 @@ export const HAPPY_SOCKET_IO_DIALECT: Dialect = {
 
 /** What a client is told whose CONNECT is refused, and who has to stay away (sync.md §7), by the code of the close. */
 const REFUSALS: ReadonlyMap<number, string> = new Map([
-  [CLOSE_CODES.unauthorized.code, "Invalid authentication token"],
-  [CLOSE_CODES.forbidden.code, "Invalid authentication token"],
-  [CLOSE_CODES.authenticationTimeout.code, "Missing authentication token"],
   [SYNC_CLOSE_CODES.authFailed, "Invalid authentication token"],
+  [SYNC_CLOSE_CODES.authTimeout, "Missing authentication token"],
   [SYNC_CLOSE_CODES.sessionMissing, "Session ID required for session-scoped clients"],
   [SYNC_CLOSE_CODES.machineMissing, "Machine ID required for machine-scoped clients"],
   [SYNC_CLOSE_CODES.connectionLimit, "Connection limit exceeded"],

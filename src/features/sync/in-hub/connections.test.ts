@@ -261,6 +261,14 @@ describe("sync.md §6.5 a frame of a native client", () => {
     }
   });
 
+  it("of an unknown event is dropped, however many arguments it has", async () => {
+    const at = new VirtualAccount();
+    const { phone, other } = await everybody(at, "Socket.IO");
+    for (const packet of ['2["unknown",1,2]', '27["unknown",{},null,3]']) await phone.frame(packet);
+    expect([phone.names, phone.answersTo("7"), other.names]).toEqual([[], [], []]);
+    expect(await phone.ask("ping")).toEqual({});
+  });
+
   it("that authenticates again says so, and changes nothing", async () => {
     const at = new VirtualAccount();
     const { phone } = await everybody(at);
