@@ -45,6 +45,7 @@ describe("the golden frames", () => {
       const asked = vi.fn<SocketIoPorts["enter"]>(async () => ok(hub.worker));
       serveSocketIo(client.worker, {
         limits: GUILD_STREAM.limits,
+        dialect: SOCKET_IO_DIALECT,
         timer: new VirtualTimers(time).timer,
         newId: () => "engine-1",
         leave: () => {},

@@ -2186,7 +2186,7 @@ describe("Socket.IO (sync.md §7)", () => {
     await vi.advanceTimersByTimeAsync(SOCKET_IO_CONNECT_DEADLINE_MS - 1);
     expect(silent.closed).toBeNull();
     await vi.advanceTimersByTimeAsync(1);
-    expect(await silent.isClosed()).toBe(4408);
+    expect(await silent.isClosed()).toBe(4007);
     expect(silent.texts).toHaveLength(1);
   });
 });

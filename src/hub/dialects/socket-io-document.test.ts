@@ -141,6 +141,7 @@ async function closePacket(): Promise<string> {
   const [client, hub, time] = [new FarEnd(), new FarEnd(), new VirtualTime(0)];
   serveSocketIo(client.worker, {
     limits: GUILD_STREAM.limits,
+    dialect: SOCKET_IO_DIALECT,
     timer: new VirtualTimers(time).timer,
     newId: () => "engine-1",
     leave: () => {},
