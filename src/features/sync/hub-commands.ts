@@ -54,7 +54,8 @@ const ShowsDeleted = { showsDeleted: z.boolean() };
 /** Rows of one list of messages: `after` ascending, everything else descending. */
 const MessageRange = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("newest") }),
-  z.object({ kind: z.literal("beforeId"), id: z.string() }),
+  /** null: from the highest one. */
+  z.object({ kind: z.literal("beforeId"), id: z.string().nullable() }),
   z.object({ kind: z.literal("afterSeq"), seq: z.number() }),
   z.object({ kind: z.literal("beforeSeq"), seq: z.number() }),
 ]);

@@ -63,7 +63,12 @@ export function addMessages(
 export function addMessage(hub: HubTurn, sessionId: string, message: NewMessage): Message | null {
   const [added] = addMessages(hub, sessionId, [message]) ?? [];
   if (added === undefined) return null;
-  const row = firstOf<MessageRow>(hub.sql, "SELECT * FROM sync_messages WHERE id = ?", added.id);
+  const row = firstOf<MessageRow>(
+    hub.sql,
+    "SELECT * FROM sync_messages WHERE sessionId = ? AND id = ?",
+    sessionId,
+    added.id,
+  );
   return row === null ? null : messageFrom(row);
 }
 
@@ -90,12 +95,13 @@ export function listMessages(
   return { rows: rows.map(messageFrom), hasMore };
 }
 
+/** Ids and seqs may disagree: a hub may wake where the clock is behind. So the pages of one list have one order. */
 function partOf(range: MessageRange): readonly [string, string, string | number] {
   switch (range.kind) {
     case "newest":
       return ["seq > ?", "seq DESC", 0];
     case "beforeId":
-      return ["id < ?", "id DESC", range.id];
+      return range.id === null ? ["id > ?", "id DESC", ""] : ["id < ?", "id DESC", range.id];
     case "afterSeq":
       return ["seq > ?", "seq", range.seq];
     case "beforeSeq":

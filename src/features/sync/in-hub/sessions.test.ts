@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest";
+import type { z } from "zod";
+import { ulidGenerator } from "../../../platform/ids.ts";
 import {
   SYNC_CONTENT_MAX_LENGTH,
   SYNC_ID_MAX_LENGTH,
@@ -12,7 +14,7 @@ import {
   whoHeard,
 } from "../../../testing/sync-client.ts";
 import { VirtualAccount } from "../../../testing/virtual-account.ts";
-import { SYNC_COMMANDS } from "../hub-commands.ts";
+import { type MessageRange, SYNC_COMMANDS } from "../hub-commands.ts";
 
 const NOT_FOUND = { result: "error", message: "Session not found" };
 const INVALID = { result: "error", message: "Invalid parameters" };
@@ -389,6 +391,44 @@ describe("sync.md §6.9 a message", () => {
     expect(await list({ kind: "beforeSeq", seq: 3 }, 5)).toEqual([2, 1]);
     const nowhere = { sessionId: "unknown", range: { kind: "newest" }, limit: 1 } as const;
     expect(await at.run(SYNC_COMMANDS.messages, nowhere)).toBeNull();
+  });
+});
+
+describe("sync.md §4 pages of messages", () => {
+  it("lose and repeat none, also where the clock has stepped back between two of them", async () => {
+    const at = new VirtualAccount();
+    const id = await at.session();
+    const other = await at.session("other");
+    const { sql } = at.hub.storage;
+    for (const [seq, ms] of [5_000, 3_000, 4_000, 1_000, 6_000, 2_000].entries()) {
+      for (const sessionId of [id, other]) {
+        const messages = [{ localId: null, content: seq }];
+        const added = await at.run(SYNC_COMMANDS.addMessages, { sessionId, messages });
+        // As where the hub has woken in another process, with another clock.
+        const made = ulidGenerator()(ms);
+        sql.exec("UPDATE sync_messages SET id = ? WHERE id = ?", made, added?.[0]?.id ?? null);
+      }
+    }
+    const seen: unknown[] = [];
+    for (let before: string | null = null, hasMore = true; hasMore;) {
+      const range: MessageRange = { kind: "beforeId", id: before };
+      const page: z.output<typeof SYNC_COMMANDS.messages.output> = await at.run(
+        SYNC_COMMANDS.messages,
+        { sessionId: id, range, limit: 2 },
+      );
+      seen.push(...(page?.rows.map(({ content }) => content) ?? []));
+      before = page?.rows.at(-1)?.id ?? null;
+      hasMore = page?.hasMore === true;
+    }
+    expect(seen).toEqual([4, 0, 2, 1, 5, 3]);
+    const plan = sql.exec(
+      "EXPLAIN QUERY PLAN SELECT * FROM sync_messages WHERE sessionId = ? AND id < ? ORDER BY id DESC",
+      id,
+      "z",
+    );
+    expect(JSON.stringify(plan.toArray())).toMatch(
+      /SEARCH .*PRIMARY KEY \(sessionId=\? AND id<\?\)/,
+    );
   });
 });
 

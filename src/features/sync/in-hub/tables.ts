@@ -17,8 +17,9 @@ export function createTables(sql: SqlStorage): void {
       deletedAt INTEGER, quietUntil INTEGER NOT NULL DEFAULT 0
     );
     CREATE TABLE IF NOT EXISTS sync_messages (
-      id TEXT PRIMARY KEY, sessionId TEXT NOT NULL, localId TEXT, seq INTEGER NOT NULL,
-      content TEXT NOT NULL, createdAt INTEGER NOT NULL, updatedAt INTEGER NOT NULL
+      id TEXT NOT NULL, sessionId TEXT NOT NULL, localId TEXT, seq INTEGER NOT NULL,
+      content TEXT NOT NULL, createdAt INTEGER NOT NULL, updatedAt INTEGER NOT NULL,
+      PRIMARY KEY (sessionId, id)
     ) WITHOUT ROWID;
     CREATE UNIQUE INDEX IF NOT EXISTS sync_messages_by_local_id
       ON sync_messages (sessionId, localId) WHERE localId IS NOT NULL;

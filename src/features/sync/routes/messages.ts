@@ -177,8 +177,7 @@ export function mountMessages(
     if (cursor !== undefined && before === null) {
       return refuse(c, { code: "invalid_request", detail: "Invalid cursor format" });
     }
-    const range: MessageRange =
-      before === null ? { kind: "newest" } : { kind: "beforeId", id: before };
+    const range: MessageRange = { kind: "beforeId", id: before };
     const found = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.messages, {
       sessionId,
       range,
