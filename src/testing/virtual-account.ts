@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { HubCommand } from "../hub/command.ts";
 import type { Transport } from "../hub/core/transport.ts";
 import { HANDOVER_HEADER, writeHandover } from "../hub/handover.ts";
 import { HubObject } from "../hub/hub-object.ts";
@@ -8,7 +9,6 @@ import { NATIVE_DIALECT } from "../features/sync/dialects/native.ts";
 import { syncHubExtension } from "../features/sync/hub-extension.ts";
 import { USER_HUBS } from "../features/sync/env.ts";
 import {
-  type AccountCommand,
   type AccountHubs,
   accountHubs,
   type Caller,
@@ -117,9 +117,9 @@ export class VirtualAccount {
   }
 
   /** Runs a command of the routes. @throws when the token was revoked */
-  async run<Shape extends z.ZodRawShape, Output extends z.ZodType>(
-    command: AccountCommand<Shape, Output>,
-    input: z.input<z.ZodObject<Shape>>,
+  async run<Input extends z.ZodObject, Output extends z.ZodType>(
+    command: HubCommand<Input, Output>,
+    input: z.input<Input>,
   ): Promise<z.output<Output>> {
     const answer = await this.hubs.call(this.caller, command, input);
     if (!answer.ok) throw new Error(answer.error);

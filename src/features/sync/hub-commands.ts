@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { callCommand, hubCommand, type HubCommand } from "../../hub/command.ts";
+import { hubCommand, type HubCommand } from "../../hub/command.ts";
 import type { HubPublisher } from "../../hub/publisher.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import { Filter, Machine, Message, Session, SocketStats } from "./records.ts";
@@ -12,31 +12,15 @@ export type Caller = {
   readonly epoch: number;
 };
 
-/** The answer of the hub: the token was revoked, or the result. */
-type Answer<Output extends z.ZodType> = z.ZodUnion<
-  readonly [z.ZodObject<{ revoked: z.ZodLiteral<true> }>, z.ZodObject<{ value: Output }>]
->;
+/** What every command is sent beside its input: the hub runs none for a token that was revoked. */
+export const OfToken = z.object({ epoch: z.number() });
 
-/** A command that its hub runs only for tokens that were not revoked. */
-export type AccountCommand<Shape extends z.ZodRawShape, Output extends z.ZodType> = HubCommand<
-  z.ZodObject<Shape & { epoch: z.ZodNumber }>,
-  Answer<Output>
->;
+/** What every command answers. */
+const Answer = z.union([z.object({ revoked: z.literal(true) }), z.object({ value: z.unknown() })]);
 
-function accountCommand<Shape extends z.ZodRawShape, Output extends z.ZodType>(
-  name: string,
-  input: Shape,
-  output: Output,
-): AccountCommand<Shape, Output> {
-  return hubCommand(
-    `sync.${name}`,
-    z.object({ ...input, epoch: z.number() }) as z.ZodObject<Shape & { epoch: z.ZodNumber }>,
-    z.union([z.object({ revoked: z.literal(true) }), z.object({ value: output })]),
-  );
-}
-
-const Id = { id: z.string() };
-const Limit = { limit: z.number().int() };
+const Id = z.object({ id: z.string() });
+const Limit = z.object({ limit: z.number().int() });
+const Nothing = z.object({});
 /** null: the account has no such thing. */
 const Found = <T extends z.ZodType>(what: T) => what.nullable();
 const Did = z.boolean();
@@ -45,7 +29,6 @@ const Part = <Row extends z.ZodType>(row: Row) =>
   z.object({ rows: z.array(row), hasMore: z.boolean() });
 /** Sessions with lower ids than `before`, newest first. */
 const SessionPage = {
-  ...Limit,
   before: z.string().nullable(),
   /** Only those changed after this time, milliseconds. */
   changedAfter: z.number().nullable(),
@@ -71,104 +54,106 @@ const PushToken = z.object({
 /** What the hub of an account does for the REST routes of sync. */
 export const SYNC_COMMANDS = {
   /** Sessions by their last change, newest first. */
-  recentSessions: accountCommand("recentSessions", { ...Limit, ...ShowsDeleted }, z.array(Session)),
-  pageOfSessions: accountCommand(
-    "pageOfSessions",
-    { ...SessionPage, ...ShowsDeleted },
+  recentSessions: hubCommand("sync.recentSessions", Limit.extend(ShowsDeleted), z.array(Session)),
+  pageOfSessions: hubCommand(
+    "sync.pageOfSessions",
+    Limit.extend({ ...SessionPage, ...ShowsDeleted }),
     Part(Session),
   ),
   /** Those heard of in the last 15 minutes. */
-  activeSessions: accountCommand("activeSessions", Limit, z.array(Session)),
+  activeSessions: hubCommand("sync.activeSessions", Limit, z.array(Session)),
   /** Creates a session, or finds the one with this tag. */
-  createSession: accountCommand(
-    "createSession",
-    {
+  createSession: hubCommand(
+    "sync.createSession",
+    z.object({
       tag: z.string(),
       metadata: z.string(),
       agentState: z.string().nullable(),
       dataEncryptionKey: z.string().nullable(),
-    },
+    }),
     Session,
   ),
-  session: accountCommand("session", Id, Found(Session)),
+  session: hubCommand("sync.session", Id, Found(Session)),
   /** Hides a session. The second time nothing changes. */
-  deleteSession: accountCommand("deleteSession", Id, Did),
-  archiveSession: accountCommand("archiveSession", Id, Did),
-  messages: accountCommand(
-    "messages",
-    { sessionId: z.string(), range: MessageRange, ...Limit },
+  deleteSession: hubCommand("sync.deleteSession", Id, Did),
+  archiveSession: hubCommand("sync.archiveSession", Id, Did),
+  messages: hubCommand(
+    "sync.messages",
+    Limit.extend({ sessionId: z.string(), range: MessageRange }),
     Found(Part(Message)),
   ),
   /** Adds a message, or finds the one with this local id. */
-  addMessage: accountCommand(
-    "addMessage",
-    { sessionId: z.string(), message: NewMessage },
+  addMessage: hubCommand(
+    "sync.addMessage",
+    z.object({ sessionId: z.string(), message: NewMessage }),
     Found(Message),
   ),
   /** The same with several, in the order asked. Their contents are not repeated. */
-  addMessages: accountCommand(
-    "addMessages",
-    { sessionId: z.string(), messages: z.array(NewMessage) },
+  addMessages: hubCommand(
+    "sync.addMessages",
+    z.object({ sessionId: z.string(), messages: z.array(NewMessage) }),
     Found(z.array(Message.omit({ content: true }))),
   ),
-  createMachine: accountCommand(
-    "createMachine",
-    {
-      ...Id,
+  createMachine: hubCommand(
+    "sync.createMachine",
+    Id.extend({
       metadata: z.string(),
       daemonState: z.string().nullable(),
       dataEncryptionKey: z.string().nullable(),
-    },
+    }),
     Machine,
   ),
-  machines: accountCommand("machines", { ...Limit, activeOnly: z.boolean() }, z.array(Machine)),
-  machine: accountCommand("machine", Id, Found(Machine)),
-  changeMachine: accountCommand(
-    "changeMachine",
-    {
-      ...Id,
+  machines: hubCommand(
+    "sync.machines",
+    Limit.extend({ activeOnly: z.boolean() }),
+    z.array(Machine),
+  ),
+  machine: hubCommand("sync.machine", Id, Found(Machine)),
+  changeMachine: hubCommand(
+    "sync.changeMachine",
+    Id.extend({
       active: z.boolean().optional(),
       metadata: z.string().optional(),
       daemonState: z.string().optional(),
-    },
+    }),
     Found(Machine),
   ),
-  deleteMachine: accountCommand("deleteMachine", Id, Did),
+  deleteMachine: hubCommand("sync.deleteMachine", Id, Did),
   /** Does nothing but to refuse a token that was revoked. */
-  verify: accountCommand("verify", {}, Did),
-  socketStats: accountCommand("socketStats", {}, SocketStats),
+  verify: hubCommand("sync.verify", Nothing, Did),
+  socketStats: hubCommand("sync.socketStats", Nothing, SocketStats),
   /** Sends a message to connections as it is. @returns how many */
-  broadcast: accountCommand(
-    "broadcast",
-    { message: z.record(z.string(), z.unknown()), filter: Filter },
+  broadcast: hubCommand(
+    "sync.broadcast",
+    z.object({ message: z.record(z.string(), z.unknown()), filter: Filter }),
     z.number(),
   ),
-  addPushToken: accountCommand("addPushToken", { token: z.string() }, Did),
-  pushTokens: accountCommand("pushTokens", {}, z.array(PushToken)),
+  addPushToken: hubCommand("sync.addPushToken", z.object({ token: z.string() }), Did),
+  pushTokens: hubCommand("sync.pushTokens", Nothing, z.array(PushToken)),
   /** The token of a vendor, encrypted by the Worker. */
-  keepVendorToken: accountCommand(
-    "keepVendorToken",
-    { vendor: z.string(), token: z.string() },
+  keepVendorToken: hubCommand(
+    "sync.keepVendorToken",
+    z.object({ vendor: z.string(), token: z.string() }),
     Did,
   ),
-  vendorToken: accountCommand("vendorToken", { vendor: z.string() }, Found(z.string())),
+  vendorToken: hubCommand("sync.vendorToken", z.object({ vendor: z.string() }), Found(z.string())),
   /** Whether a session may have its push sent, and is told of it. @returns null: there is no such session */
-  pushEvent: accountCommand(
-    "pushEvent",
-    { sessionId: z.string(), kind: z.string(), title: z.string(), body: z.string() },
+  pushEvent: hubCommand(
+    "sync.pushEvent",
+    z.object({ sessionId: z.string(), kind: z.string(), title: z.string(), body: z.string() }),
     Found(z.enum(["no_tokens"])),
   ),
   /** Revokes the tokens of earlier epochs, and closes their connections. */
-  raiseEpoch: accountCommand("raiseEpoch", { to: z.number() }, Did),
+  raiseEpoch: hubCommand("sync.raiseEpoch", z.object({ to: z.number() }), Did),
 } as const;
 
 /** The hubs of accounts, as routes use them. */
 export type AccountHubs = {
   /** Runs a command in the caller's hub. */
-  readonly call: <Shape extends z.ZodRawShape, Output extends z.ZodType>(
+  readonly call: <Input extends z.ZodObject, Output extends z.ZodType>(
     caller: Caller,
-    command: AccountCommand<Shape, Output>,
-    input: z.input<z.ZodObject<Shape>>,
+    command: HubCommand<Input, Output>,
+    input: z.input<Input>,
   ) => Promise<Result<z.output<Output>, "revoked">>;
 };
 
@@ -176,16 +161,8 @@ export type AccountHubs = {
 export function accountHubs(hubs: Pick<HubPublisher, "command">): AccountHubs {
   return {
     call: async ({ account, epoch }, command, input) => {
-      const answer = (await callCommand(
-        hubs,
-        account,
-        command as HubCommand<z.ZodType, z.ZodType>,
-        {
-          ...input,
-          epoch,
-        },
-      )) as { readonly revoked: true } | { readonly value: never };
-      return "revoked" in answer ? err("revoked") : ok(answer.value);
+      const answer = Answer.parse(await hubs.command(account, command.name, { ...input, epoch }));
+      return "revoked" in answer ? err("revoked") : ok(command.output.parse(answer.value));
     },
   };
 }

@@ -1,9 +1,9 @@
 import { decodeTime } from "ulid";
 import type { z } from "zod";
-import { handlersWith } from "../../../hub/command.ts";
+import type { HubCommand } from "../../../hub/command.ts";
 import type { TurnedAway } from "../../../hub/core/dialect.ts";
-import type { Client, CommandHandler, HubContext, HubTurn } from "../../../hub/extension.ts";
-import { type AccountCommand, SYNC_COMMANDS } from "../hub-commands.ts";
+import type { Client, CommandHandler, HubTurn } from "../../../hub/extension.ts";
+import { OfToken, SYNC_COMMANDS } from "../hub-commands.ts";
 import type { Filter } from "../records.ts";
 import { type ClientType, GRANTS, scopeOf } from "../scope.ts";
 import { PLAIN_BROADCAST, SYNC_CLOSE_CODES } from "../dialects/native.ts";
@@ -36,21 +36,20 @@ const MACHINE_DELETED: TurnedAway = {
   reason: "The machine was deleted",
 };
 
-const handle = handlersWith((hub) => hub);
-
 /** Binds a command to a function of one turn, which runs only for tokens that were not revoked. */
-const inTurn = <Shape extends z.ZodRawShape, Output extends z.ZodType>(
-  command: AccountCommand<Shape, Output>,
-  run: (turn: HubTurn, input: z.output<z.ZodObject<Shape>>) => z.input<Output>,
-): CommandHandler =>
-  handle(command, (hub: HubContext, input) =>
-    hub.turn((turn) => {
-      // Functions get their own input only: some of them pass everything on to clients.
-      const { epoch, ...own } = input as { readonly epoch: number };
-      if (!adoptEpoch(turn, epoch)) return { revoked: true as const };
-      return { value: run(turn, own as z.output<z.ZodObject<Shape>>) } as never;
-    }),
-  );
+const inTurn = <Input extends z.ZodObject, Output extends z.ZodType>(
+  command: HubCommand<Input, Output>,
+  run: (turn: HubTurn, input: z.output<Input>) => z.input<Output>,
+): CommandHandler => ({
+  name: command.name,
+  run(hub, sent) {
+    const { epoch } = OfToken.parse(sent);
+    const input = command.input.parse(sent);
+    return hub.turn((turn) =>
+      adoptEpoch(turn, epoch) ? { value: run(turn, input) } : { revoked: true },
+    );
+  },
+});
 
 /** What the hub of an account does for the routes of sync. `SYNC_COMMANDS` documents each. */
 export const SYNC_HANDLERS: readonly CommandHandler[] = [

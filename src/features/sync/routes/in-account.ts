@@ -6,7 +6,8 @@ import { refuse } from "../../../platform/http/areas.ts";
 import { limitUser } from "../../../platform/http/limit-user.ts";
 import type { ProblemAnswer } from "../../../platform/http/problem.ts";
 import { err, type Result } from "../../../platform/result.ts";
-import type { AccountCommand, AccountHubs } from "../hub-commands.ts";
+import type { HubCommand } from "../../../hub/command.ts";
+import type { AccountHubs } from "../hub-commands.ts";
 import { callerOf, SYNC_REQUESTS, UNAUTHORIZED } from "../http-dialect.ts";
 
 /** What a route for an account runs first: its token, and how often the account asks. */
@@ -16,11 +17,11 @@ export const inAccount = [requireAuth, limitUser(SYNC_REQUESTS)];
 export const SECURITY = [{ account: [] }];
 
 /** Runs a command in the hub of the request's account. @returns its result, or the answer to a revoked token */
-export async function ask<Shape extends z.ZodRawShape, Output extends z.ZodType>(
+export async function ask<Input extends z.ZodObject, Output extends z.ZodType>(
   c: Context<AppEnv>,
   hubs: AccountHubs,
-  command: AccountCommand<Shape, Output>,
-  input: z.input<z.ZodObject<Shape>>,
+  command: HubCommand<Input, Output>,
+  input: z.input<Input>,
 ): Promise<Result<z.output<Output>, ProblemAnswer>> {
   const answer = await hubs.call(callerOf(c.get("principal")), command, input);
   return answer.ok ? answer : err(refuse(c, UNAUTHORIZED));
