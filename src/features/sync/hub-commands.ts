@@ -119,7 +119,7 @@ export const SYNC_COMMANDS = {
     Found(Machine),
   ),
   deleteMachine: hubCommand("sync.deleteMachine", Id, Did),
-  /** Does nothing but to refuse a token that was revoked. */
+  /** Does nothing but what every command does: a later epoch revokes the tokens of earlier ones, and closes them. */
   verify: hubCommand("sync.verify", Nothing, Did),
   socketStats: hubCommand("sync.socketStats", Nothing, SocketStats),
   /** Sends a message to connections as it is. @returns how many */
@@ -143,8 +143,6 @@ export const SYNC_COMMANDS = {
     z.object({ sessionId: z.string(), kind: z.string(), title: z.string(), body: z.string() }),
     Found(z.enum(["no_tokens"])),
   ),
-  /** Revokes the tokens of earlier epochs, and closes their connections. */
-  raiseEpoch: hubCommand("sync.raiseEpoch", z.object({ to: z.number() }), Did),
 } as const;
 
 /** The hubs of accounts, as routes use them. */

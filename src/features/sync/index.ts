@@ -12,7 +12,6 @@ import { mountMessages } from "./routes/messages.ts";
 import { mountSessions } from "./routes/sessions.ts";
 import { mountSockets } from "./routes/sockets.ts";
 import { mountTokens } from "./routes/tokens.ts";
-import { portsOf } from "./wire.ts";
 
 /** Encrypted sessions of coding agents, in step on all devices of an account (sync.md). */
 export const sync: Area = {
@@ -28,12 +27,12 @@ export const sync: Area = {
   // The app accepts a server by this text (sync.md §3.1).
   greeting: "Welcome to Happy Server!",
   mount(app) {
-    mountAuth(app, portsOf);
-    mountSessions(app, portsOf);
-    mountMessages(app, portsOf);
-    mountMachines(app, portsOf);
-    mountSockets(app, portsOf);
-    mountTokens(app, portsOf);
+    mountAuth(app);
+    mountSessions(app);
+    mountMessages(app);
+    mountMachines(app);
+    mountSockets(app);
+    mountTokens(app);
   },
   hourly: (env) => d1Pairings(env.DB).sweep(systemClock()),
 };

@@ -20,7 +20,7 @@ import {
 import { aliveFilter } from "./alive-filter.ts";
 import { HAPPY_SOCKET_IO_DIALECT } from "./dialects/happy-socket-io.ts";
 import { NATIVE_DIALECT, NATIVE_PING } from "./dialects/native.ts";
-import type { VerifiedOwner } from "./ports.ts";
+import type { VerifiedOwner } from "./auth/token-cache.ts";
 import { scopeFrom } from "./scope.ts";
 
 /** How often an account may connect. */

@@ -4,10 +4,9 @@ import type { HubKind } from "../../hub/kind.ts";
 import type { PlatformEnv } from "../../platform/env.ts";
 import { d1Accounts } from "./adapters/d1-accounts.ts";
 import { d1Pairings } from "./adapters/d1-pairings.ts";
-import { accountTokens } from "./auth/tokens.ts";
+import { accountTokens, type Tokens } from "./auth/tokens.ts";
 import { syncConfigOf, type SyncConfig } from "./config.ts";
 import { accountHubs } from "./hub-commands.ts";
-import type { SyncPorts, Tokens } from "./ports.ts";
 import { userKind } from "./user-kind.ts";
 import { USER_HUBS } from "./env.ts";
 
@@ -30,15 +29,15 @@ export const USER_KIND: HubKind = userKind(USER_HUBS, (env, token, now) =>
 );
 
 /** What the routes need, in a deployment. */
-export function portsOf(env: PlatformEnv): SyncPorts {
+export function portsOf(env: PlatformEnv) {
   const { masterSecret, tokenTtlSeconds } = syncConfigOf(env);
   return {
     accounts: d1Accounts(env.DB),
     pairings: d1Pairings(env.DB),
     tokens: tokensOf(env),
     hubs: accountHubs(hubPublisher(USER_HUBS, hubEnv(env))),
+    /** How long new tokens are valid, seconds; null: for ever. */
     tokenTtlSeconds,
-    kind: USER_KIND,
     masterSecret,
   };
 }

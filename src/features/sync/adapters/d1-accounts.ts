@@ -4,7 +4,6 @@ import { accountAuthRequests, accounts, terminalAuthRequests } from "../../../..
 import { withoutValues } from "../../../platform/compare-and-swap.ts";
 import { type IdGenerator, ulidGenerator } from "../../../platform/ids.ts";
 import type { Caller } from "../hub-commands.ts";
-import type { Accounts } from "../ports.ts";
 
 const CALLER = { account: accounts.id, epoch: accounts.tokenEpoch };
 
@@ -13,12 +12,16 @@ export function isPresent({ account, epoch }: Caller) {
   return and(eq(accounts.id, account), eq(accounts.tokenEpoch, epoch));
 }
 
-/** {@link Accounts} in D1. */
-export function d1Accounts(database: D1Database, newId: IdGenerator = ulidGenerator()): Accounts {
+/** Accounts and their keys, in D1 (sync.md §0a). */
+export function d1Accounts(database: D1Database, newId: IdGenerator = ulidGenerator()) {
   const db = drizzle(database);
   return {
-    // One statement, so that a key that signs in twice at once has one account.
-    async ofKey(publicKey, now) {
+    /**
+     * The account of a public key, created if there is none.
+     * @param publicKey lower-case hex
+     */
+    async ofKey(publicKey: string, now: number): Promise<Caller> {
+      // One statement, so that a key that signs in twice at once has one account.
       const [caller] = await withoutValues(
         db
           .insert(accounts)
@@ -30,12 +33,17 @@ export function d1Accounts(database: D1Database, newId: IdGenerator = ulidGenera
       return caller;
     },
 
-    async byId(account) {
+    /** With the epoch of today. null: there is no such account. */
+    async byId(account: string): Promise<Caller | null> {
       const [caller] = await db.select(CALLER).from(accounts).where(eq(accounts.id, account));
       return caller ?? null;
     },
 
-    async raiseEpoch(caller, now) {
+    /**
+     * Revokes all tokens of an account, and ends the pairings that it has approved.
+     * @returns its new epoch; null: the caller's own token was revoked before, so nothing changed
+     */
+    async raiseEpoch(caller: Caller, now: number): Promise<number | null> {
       // An approved pairing would give a token of the new epoch to whoever has approved it with a stolen one.
       const mayRaise = exists(db.select(CALLER).from(accounts).where(isPresent(caller)));
       const [, , raised] = await db.batch([

@@ -9,8 +9,27 @@ import {
   SYNC_PAIRING_TTL_MS,
 } from "../../../protocol/limits.ts";
 import type { Caller } from "../hub-commands.ts";
-import type { Pairing, PairingKind, Pairings } from "../ports.ts";
 import { isPresent } from "./d1-accounts.ts";
+
+/** Which of the two pairings: a terminal with a phone, or a phone with a phone. */
+export type PairingKind = "terminal" | "account";
+
+/** A device that asks to be let into an account, under the key that it has just made. */
+export type Pairing = {
+  readonly id: string;
+  /** False for a pairing of kind `account`. */
+  readonly supportsV2: boolean;
+  /** null: nobody has approved it. */
+  readonly approval: {
+    /** What the approving device sends, for the asking device alone to read. */
+    readonly response: string;
+    /** The account that approved it. */
+    readonly by: Caller;
+  } | null;
+};
+
+/** What came of an approval. `unknown`: nobody asked for it. `revoked`: the token of who approves was. */
+type ApprovalOutcome = "approved" | "unknown" | "revoked";
 
 const TABLES = { terminal: terminalAuthRequests, account: accountAuthRequests } as const;
 
@@ -21,10 +40,11 @@ const SUPPORTS_V2 = {
 } as const;
 
 /**
- * {@link Pairings} in D1 (sync.md §0b.8). Each change is one conditional statement, so a poll that is repeated or
+ * The pairings that are under way, in D1 (sync.md §0b.8). Keys are lower-case hex. One that is over is as one that
+ * never was. Each change is one conditional statement, so a poll that is repeated or
  * late changes nothing, and of two approvals the first one stays.
  */
-export function d1Pairings(database: D1Database, newId: IdGenerator = ulidGenerator()): Pairings {
+export function d1Pairings(database: D1Database, newId: IdGenerator = ulidGenerator()) {
   const db = drizzle(database);
 
   const present = (kind: PairingKind, publicKey: string, now: number) =>
@@ -69,7 +89,12 @@ export function d1Pairings(database: D1Database, newId: IdGenerator = ulidGenera
   }
 
   return {
-    async poll(kind, publicKey, now) {
+    /**
+     * How far a pairing is, for the device that asks. It keeps a pairing that waits for its approval; the first answer
+     * to an approved one starts {@link SYNC_PAIRING_PICK_UP_MS}.
+     * @returns null: there is none
+     */
+    async poll(kind: PairingKind, publicKey: string, now: number): Promise<Pairing | null> {
       const row = await read(kind, publicKey, now);
       if (row === null) return null;
       const pairing = pairingOf(row);
@@ -77,7 +102,13 @@ export function d1Pairings(database: D1Database, newId: IdGenerator = ulidGenera
       return pairing;
     },
 
-    async begin(kind, publicKey, supportsV2, now) {
+    /** Begins a pairing, unless there is one. */
+    async begin(
+      kind: PairingKind,
+      publicKey: string,
+      supportsV2: boolean,
+      now: number,
+    ): Promise<void> {
       const table = TABLES[kind];
       const row = {
         id: newId(now),
@@ -95,12 +126,20 @@ export function d1Pairings(database: D1Database, newId: IdGenerator = ulidGenera
       );
     },
 
-    async find(kind, publicKey, now) {
+    /** Reads without changing anything. */
+    async find(kind: PairingKind, publicKey: string, now: number): Promise<Pairing | null> {
       const row = await read(kind, publicKey, now);
       return row === null ? null : pairingOf(row);
     },
 
-    async approve(kind, publicKey, response, by, now) {
+    /** Approves a pairing, unless somebody has done so before. */
+    async approve(
+      kind: PairingKind,
+      publicKey: string,
+      response: string,
+      by: Caller,
+      now: number,
+    ): Promise<ApprovalOutcome> {
       const table = TABLES[kind];
       const account = db.select({ id: accounts.id }).from(accounts).where(isPresent(by));
       const isWaiting = and(present(kind, publicKey, now), isNull(table.response), exists(account));
@@ -122,7 +161,8 @@ export function d1Pairings(database: D1Database, newId: IdGenerator = ulidGenera
       return pairings.length === 0 ? "unknown" : "approved";
     },
 
-    async sweep(now) {
+    /** Deletes what is over. */
+    async sweep(now: number): Promise<void> {
       await db.batch([
         db.delete(terminalAuthRequests).where(lte(terminalAuthRequests.expiresAt, now)),
         db.delete(accountAuthRequests).where(lte(accountAuthRequests.expiresAt, now)),

@@ -1,5 +1,14 @@
 import { SYNC_TOKENS_CACHED_MAX, SYNC_TOKENS_CACHED_MS } from "../../../protocol/limits.ts";
-import type { VerifiedOwner } from "../ports.ts";
+import type { Caller } from "../hub-commands.ts";
+
+/** The person or device that a token was made for. */
+export type TokenOwner = Caller & {
+  /** The pairing that it came from; absent: the account's own key. */
+  readonly session?: string;
+};
+
+/** The owner of a token that was verified, and when it expires, seconds since 1970. */
+export type VerifiedOwner = TokenOwner & { readonly exp: number };
 
 type Entry = { readonly owner: VerifiedOwner; readonly cachedAt: number };
 

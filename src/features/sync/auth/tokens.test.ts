@@ -8,9 +8,8 @@ import {
   SYNC_TOKENS_CACHED_MAX,
   SYNC_TOKENS_CACHED_MS,
 } from "../../../protocol/limits.ts";
-import type { VerifiedOwner } from "../ports.ts";
 import { accountOfEphemeral, ephemeralToken } from "./ephemeral-tokens.ts";
-import { TokenCache } from "./token-cache.ts";
+import { TokenCache, type VerifiedOwner } from "./token-cache.ts";
 import { accountTokens, NEVER_EXPIRES } from "./tokens.ts";
 
 const SECRET = "test-sync-secret-0123456789-0123456789";

@@ -2,9 +2,8 @@ import { z } from "zod";
 import { digestOf } from "../../../platform/auth/verified-tokens.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
 import { SYNC_TOKEN_REFRESH_MS } from "../../../protocol/limits.ts";
-import type { Tokens, VerifiedOwner } from "../ports.ts";
 import { signClaims, verifyClaims } from "./issuer.ts";
-import { TokenCache } from "./token-cache.ts";
+import { TokenCache, type TokenOwner, type VerifiedOwner } from "./token-cache.ts";
 
 const ISSUER = "handy";
 
@@ -23,12 +22,16 @@ const Claims = z
     return { account: user, epoch, exp, ...(session === undefined ? {} : { session }) };
   });
 
+/** {@link accountTokens} */
+export type Tokens = ReturnType<typeof accountTokens>;
+
 /**
- * The tokens of accounts: signed texts, so that D1 keeps none of them (sync.md §2.2).
+ * Makes and checks the tokens of accounts: signed texts, so that D1 keeps none of them (sync.md §2.2). They check
+ * everything but whether the epoch was revoked, which only D1 and the account's hub know. Times are milliseconds.
  * @param masterSecret with another secret all tokens are invalid
  * @param ttlSeconds how long new tokens are valid; null: for ever
  */
-export function accountTokens(masterSecret: string, ttlSeconds: number | null): Tokens {
+export function accountTokens(masterSecret: string, ttlSeconds: number | null) {
   const cache = new TokenCache();
 
   async function ownerOf(
@@ -43,7 +46,7 @@ export function accountTokens(masterSecret: string, ttlSeconds: number | null): 
   }
 
   return {
-    async create(owner, now) {
+    async create(owner: TokenOwner, now: number): Promise<string> {
       const { account, epoch, session } = owner;
       const iat = Math.floor(now / 1000);
       const exp = ttlSeconds === null ? {} : { exp: iat + ttlSeconds };
@@ -55,7 +58,7 @@ export function accountTokens(masterSecret: string, ttlSeconds: number | null): 
       return token;
     },
 
-    async verify(token, now) {
+    async verify(token: string, now: number): Promise<Result<VerifiedOwner, "invalid">> {
       const digest = await digestOf(token);
       const known = digest === null ? undefined : cache.get(digest, now);
       if (known !== undefined) return ok(known);
@@ -65,15 +68,19 @@ export function accountTokens(masterSecret: string, ttlSeconds: number | null): 
       return owner;
     },
 
-    verifyForRefresh: (token, now) => ownerOf(token, now, SYNC_TOKEN_REFRESH_MS),
+    /** The same, but a token counts for {@link SYNC_TOKEN_REFRESH_MS} after it has expired. */
+    verifyForRefresh: (token: string, now: number) => ownerOf(token, now, SYNC_TOKEN_REFRESH_MS),
 
-    async invalidate(token) {
+    /** Forgets that a token was verified: it is verified anew when it is next seen. */
+    async invalidate(token: string): Promise<void> {
       const digest = await digestOf(token);
       if (digest !== null) cache.invalidate(digest);
     },
 
-    invalidateAccount: (account) => cache.invalidateAccount(account),
+    /** The same for all tokens of an account. */
+    invalidateAccount: (account: string) => cache.invalidateAccount(account),
 
+    /** How many verified tokens are remembered, and since when the oldest is; null: there is none. */
     stats: () => cache.stats(),
   };
 }

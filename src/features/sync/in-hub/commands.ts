@@ -137,7 +137,6 @@ export const SYNC_HANDLERS: readonly CommandHandler[] = [
     sessionUpdates.event(turn, sessionId, event);
     return "no_tokens" as const;
   }),
-  inTurn(SYNC_COMMANDS.raiseEpoch, (turn, { to }) => adoptEpoch(turn, to)),
 ];
 
 function statsOf(clients: readonly Client[]) {

@@ -48,9 +48,8 @@ export const sessionUpdates = {
     hub: HubTurn,
     id: string,
     parts: { readonly metadata?: Versioned; readonly agentState?: Versioned },
-    except?: string,
   ): void {
-    update(hub, { t: "update-session", id, sid: id, ...parts }, AUDIENCES.session(id), except);
+    update(hub, { t: "update-session", id, sid: id, ...parts }, AUDIENCES.session(id));
   },
   deleted(hub: HubTurn, id: string): void {
     update(hub, { t: "delete-session", id, sid: id }, AUDIENCES.user);
@@ -102,10 +101,8 @@ export const machineUpdates = {
       readonly active?: boolean;
       readonly activeAt?: number;
     },
-    except?: string,
   ): void {
-    const body = { t: "update-machine", machineId, ...parts };
-    update(hub, body, AUDIENCES.machine(machineId), except);
+    update(hub, { t: "update-machine", machineId, ...parts }, AUDIENCES.machine(machineId));
   },
   deleted(hub: HubTurn, machineId: string): void {
     update(hub, { t: "delete-machine", machineId }, AUDIENCES.user);

@@ -1,7 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { bearerToken, requireAuth } from "../../../platform/auth/require-auth.ts";
 import { systemClock } from "../../../platform/clock.ts";
-import type { PlatformEnv } from "../../../platform/env.ts";
 import type { AppEnv, Failure } from "../../../platform/http/app-env.ts";
 import { refuse } from "../../../platform/http/areas.ts";
 import { countedAs, refuseTooMany } from "../../../platform/http/limit-user.ts";
@@ -13,19 +12,17 @@ import {
 import { signerOf } from "../auth/account-keys.ts";
 import { SYNC_COMMANDS } from "../hub-commands.ts";
 import { callerOf, failures, SYNC_REQUESTS, UNAUTHORIZED } from "../http-dialect.ts";
-import type { AuthPorts } from "../ports.ts";
+import { portsOf } from "../wire.ts";
+import { CREATE_FAILURES, Success } from "./in-account.ts";
 import { limitNetwork } from "./limit-network.ts";
 import { mountPairing } from "./pairing.ts";
 
-/** Signing in, out, and pairing (sync.md §2). @param portsOf what it needs, in a deployment */
-export function mountAuth(
-  app: OpenAPIHono<AppEnv>,
-  portsOf: (env: PlatformEnv) => AuthPorts,
-): void {
-  mountSignIn(app, portsOf);
-  mountRevoke(app, portsOf);
-  mountRefresh(app, portsOf);
-  mountPairing(app, portsOf);
+/** Signing in, out, and pairing (sync.md §2). */
+export function mountAuth(app: OpenAPIHono<AppEnv>): void {
+  mountSignIn(app);
+  mountRevoke(app);
+  mountRefresh(app);
+  mountPairing(app);
 }
 
 const NonEmpty = z.string().min(1);
@@ -63,12 +60,12 @@ const signInRoute = createRoute({
   },
   responses: {
     200: jsonAnswer("Signed in", z.object({ success: z.literal(true), token: z.string() })),
-    ...failures("invalid_request", "invalid_json", "unauthorized", "body_too_large"),
+    ...CREATE_FAILURES,
   },
 });
 
 /** `POST /v1/auth` (sync.md §2.1) */
-function mountSignIn(app: OpenAPIHono<AppEnv>, portsOf: (env: PlatformEnv) => AuthPorts): void {
+function mountSignIn(app: OpenAPIHono<AppEnv>): void {
   app.openapi(signInRoute, async (c) => {
     const publicKey = await signerOf(c.req.valid("json"));
     if (publicKey === null) {
@@ -102,13 +99,13 @@ const revokeRoute = createRoute({
     requireAuth,
   ],
   responses: {
-    200: jsonAnswer("Revoked", z.object({ success: z.literal(true) })),
+    200: jsonAnswer("Revoked", Success),
     ...failures("unauthorized"),
   },
 });
 
 /** `POST /v1/auth/revoke` (sync.md §0b.7) */
-function mountRevoke(app: OpenAPIHono<AppEnv>, portsOf: (env: PlatformEnv) => AuthPorts): void {
+function mountRevoke(app: OpenAPIHono<AppEnv>): void {
   app.openapi(revokeRoute, async (c) => {
     const { accounts, hubs, tokens } = portsOf(c.env);
     const caller = callerOf(c.get("principal"));
@@ -117,7 +114,7 @@ function mountRevoke(app: OpenAPIHono<AppEnv>, portsOf: (env: PlatformEnv) => Au
     // Also for a token that was revoked before: that request may have failed before it had told the hub.
     const epoch = raised ?? (await accounts.byId(account))?.epoch;
     if (epoch !== undefined) {
-      await hubs.call({ account, epoch }, SYNC_COMMANDS.raiseEpoch, { to: epoch });
+      await hubs.call({ account, epoch }, SYNC_COMMANDS.verify, {});
       tokens.invalidateAccount(account);
     }
     return raised === null ? refuse(c, UNAUTHORIZED) : c.json({ success: true as const }, 200);
@@ -150,7 +147,7 @@ function notRefreshed(why: "INVALID" | "EXPIRED" | "REVOKED"): Failure {
 }
 
 /** `POST /v1/auth/refresh` (sync.md §2.2) */
-function mountRefresh(app: OpenAPIHono<AppEnv>, portsOf: (env: PlatformEnv) => AuthPorts): void {
+function mountRefresh(app: OpenAPIHono<AppEnv>): void {
   app.openapi(refreshRoute, async (c) => {
     const { accounts, tokens, tokenTtlSeconds } = portsOf(c.env);
     const now = systemClock();

@@ -1,35 +1,61 @@
-import type { z } from "@hono/zod-openapi";
+import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { refuse } from "../../../platform/http/areas.ts";
 import { limitUser } from "../../../platform/http/limit-user.ts";
 import type { ProblemAnswer } from "../../../platform/http/problem.ts";
-import { err, type Result } from "../../../platform/result.ts";
+import { err, ok, type Result } from "../../../platform/result.ts";
 import type { HubCommand } from "../../../hub/command.ts";
-import type { AccountHubs } from "../hub-commands.ts";
-import { callerOf, SYNC_REQUESTS, UNAUTHORIZED } from "../http-dialect.ts";
+import { callerOf, failures, SYNC_REQUESTS, UNAUTHORIZED } from "../http-dialect.ts";
+import { portsOf } from "../wire.ts";
 
-/** What a route for an account runs first: its token, and how often the account asks. */
-export const inAccount = [requireAuth, limitUser(SYNC_REQUESTS)];
+/** What the operations for an account have in common. */
+export const FOR_ACCOUNT = {
+  tags: ["sync"],
+  security: [{ account: [] }],
+  /** The token, and how often the account asks. */
+  middleware: [requireAuth, limitUser(SYNC_REQUESTS)],
+};
 
-/** How an operation for an account is described. */
-export const SECURITY = [{ account: [] }];
+/** Failures of operations with a query or path, with a body, and of those that look for one thing. */
+const ASKING = ["invalid_request", "invalid_json", "unauthorized"] as const;
+export const LIST_FAILURES = failures(...ASKING);
+export const ITEM_FAILURES = failures(...ASKING, "not_found");
+export const CREATE_FAILURES = failures(...ASKING, "body_too_large");
+export const CHANGE_FAILURES = failures(...ASKING, "not_found", "body_too_large");
+
+/** The answer of operations that have nothing to say. */
+export const Success = z.object({ success: z.literal(true) });
 
 /** Runs a command in the hub of the request's account. @returns its result, or the answer to a revoked token */
 export async function ask<Input extends z.ZodObject, Output extends z.ZodType>(
   c: Context<AppEnv>,
-  hubs: AccountHubs,
   command: HubCommand<Input, Output>,
   input: z.input<Input>,
 ): Promise<Result<z.output<Output>, ProblemAnswer>> {
+  const { hubs } = portsOf(c.env);
   const answer = await hubs.call(callerOf(c.get("principal")), command, input);
   return answer.ok ? answer : err(refuse(c, UNAUTHORIZED));
 }
 
-/** The answer to a request for something that the account does not have. */
-export function notFound(c: Context<AppEnv>, detail: string): ProblemAnswer {
-  return refuse(c, { code: "not_found", detail });
+/**
+ * The same for something that the account may not have.
+ * @param missing what a request is told whose result is null or false
+ */
+export async function askExisting<Input extends z.ZodObject, Output extends z.ZodType>(
+  c: Context<AppEnv>,
+  command: HubCommand<Input, Output>,
+  input: z.input<Input>,
+  missing: string,
+): Promise<Result<Exclude<z.output<Output>, null | false>, ProblemAnswer>> {
+  const answer = await ask(c, command, input);
+  if (!answer.ok) return answer;
+  const { value } = answer;
+  if (value === null || value === false) {
+    return err(refuse(c, { code: "not_found", detail: missing }));
+  }
+  return ok(value as Exclude<z.output<Output>, null | false>);
 }
 
 /** Whether the sender is a current client of Happy, which expects lists without a member around them (sync.md §9). */

@@ -1,14 +1,21 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { PlatformEnv } from "../../../platform/env.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { jsonAnswer, jsonBody } from "../../../platform/openapi.ts";
 import { pageLimit } from "../../../platform/pagination.ts";
 import { SYNC_PAGE_DEFAULT, SYNC_PAGE_MAX } from "../../../protocol/limits.ts";
 import { SYNC_COMMANDS } from "../hub-commands.ts";
-import { failures } from "../http-dialect.ts";
-import type { SyncPorts } from "../ports.ts";
 import { ClientId, DataKey, Machine, OpaqueText } from "../records.ts";
-import { ask, inAccount, isHappyClient, notFound, SECURITY } from "./in-account.ts";
+import {
+  ask,
+  askExisting,
+  CHANGE_FAILURES,
+  CREATE_FAILURES,
+  FOR_ACCOUNT,
+  isHappyClient,
+  ITEM_FAILURES,
+  LIST_FAILURES,
+  Success,
+} from "./in-account.ts";
 
 const MACHINE_MISSING = "Machine not found";
 
@@ -16,7 +23,6 @@ const MachineParam = z.object({
   id: ClientId.openapi({ param: { name: "id", in: "path" } }),
 });
 const OneMachine = z.object({ machine: Machine });
-const base = { tags: ["sync"], security: SECURITY, middleware: inAccount };
 
 const NewMachine = z.object({
   id: ClientId.regex(/^[\x21-\x7e]+$/, "must be printable ASCII"),
@@ -26,7 +32,7 @@ const NewMachine = z.object({
 });
 
 const createMachineRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.createMachine",
   method: "post",
   path: "/v1/machines",
@@ -34,12 +40,12 @@ const createMachineRoute = createRoute({
   request: { body: jsonBody(NewMachine, { id: "laptop-1", metadata: "bWV0YWRhdGE=" }) },
   responses: {
     200: jsonAnswer("The machine; one that was there is unchanged", OneMachine),
-    ...failures("invalid_request", "invalid_json", "unauthorized", "body_too_large"),
+    ...CREATE_FAILURES,
   },
 });
 
 const listRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.machines",
   method: "get",
   path: "/v1/machines",
@@ -55,12 +61,12 @@ const listRoute = createRoute({
       "The machines; for clients that send X-Happy-Client the list alone",
       z.union([z.object({ machines: z.array(Machine) }), z.array(Machine)]),
     ),
-    ...failures("invalid_request", "invalid_json", "unauthorized"),
+    ...LIST_FAILURES,
   },
 });
 
 const getRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.machine",
   method: "get",
   path: "/v1/machines/{id}",
@@ -68,12 +74,12 @@ const getRoute = createRoute({
   request: { params: MachineParam },
   responses: {
     200: jsonAnswer("The machine", OneMachine),
-    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found"),
+    ...ITEM_FAILURES,
   },
 });
 
 const statusRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.changeMachine",
   method: "put",
   path: "/v1/machines/{id}/status",
@@ -91,12 +97,12 @@ const statusRoute = createRoute({
   },
   responses: {
     200: jsonAnswer("The machine", OneMachine),
-    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found", "body_too_large"),
+    ...CHANGE_FAILURES,
   },
 });
 
 const deleteRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.deleteMachine",
   method: "delete",
   path: "/v1/machines/{id}",
@@ -104,54 +110,53 @@ const deleteRoute = createRoute({
   description: "Its sessions stay.",
   request: { params: MachineParam },
   responses: {
-    200: jsonAnswer("It is deleted", z.object({ success: z.literal(true) })),
-    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found"),
+    200: jsonAnswer("It is deleted", Success),
+    ...ITEM_FAILURES,
   },
 });
 
 /** The machines of an account (sync.md §3.4). */
-export function mountMachines(
-  app: OpenAPIHono<AppEnv>,
-  portsOf: (env: PlatformEnv) => SyncPorts,
-): void {
+export function mountMachines(app: OpenAPIHono<AppEnv>): void {
   app.openapi(createMachineRoute, async (c) => {
     const { daemonState = null, dataEncryptionKey = null, ...wanted } = c.req.valid("json");
     const input = { ...wanted, daemonState, dataEncryptionKey };
-    const machine = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.createMachine, input);
+    const machine = await ask(c, SYNC_COMMANDS.createMachine, input);
     return machine.ok ? c.json({ machine: machine.value }, 200) : machine.error;
   });
 
   app.openapi(listRoute, async (c) => {
     const { limit, activeOnly } = c.req.valid("query");
     const input = { limit, activeOnly: activeOnly === "true" };
-    const found = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.machines, input);
+    const found = await ask(c, SYNC_COMMANDS.machines, input);
     if (!found.ok) return found.error;
     return c.json(isHappyClient(c) ? found.value : { machines: found.value }, 200);
   });
 
   app.openapi(getRoute, async (c) => {
-    const machine = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.machine, c.req.valid("param"));
+    const machine = await askExisting(
+      c,
+      SYNC_COMMANDS.machine,
+      c.req.valid("param"),
+      MACHINE_MISSING,
+    );
     if (!machine.ok) return machine.error;
-    if (machine.value === null) return notFound(c, MACHINE_MISSING);
     return c.json({ machine: machine.value }, 200);
   });
 
   app.openapi(statusRoute, async (c) => {
     const input = { ...c.req.valid("param"), ...c.req.valid("json") };
-    const machine = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.changeMachine, input);
+    const machine = await askExisting(c, SYNC_COMMANDS.changeMachine, input, MACHINE_MISSING);
     if (!machine.ok) return machine.error;
-    if (machine.value === null) return notFound(c, MACHINE_MISSING);
     return c.json({ machine: machine.value }, 200);
   });
 
   app.openapi(deleteRoute, async (c) => {
-    const had = await ask(
+    const had = await askExisting(
       c,
-      portsOf(c.env).hubs,
       SYNC_COMMANDS.deleteMachine,
       c.req.valid("param"),
+      MACHINE_MISSING,
     );
-    if (!had.ok) return had.error;
-    return had.value ? c.json({ success: true } as const, 200) : notFound(c, MACHINE_MISSING);
+    return had.ok ? c.json({ success: true } as const, 200) : had.error;
   });
 }

@@ -1,5 +1,4 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { PlatformEnv } from "../../../platform/env.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { refuse } from "../../../platform/http/areas.ts";
 import { jsonAnswer, jsonBody } from "../../../platform/openapi.ts";
@@ -13,17 +12,12 @@ import {
   SYNC_PAGE_MAX,
 } from "../../../protocol/limits.ts";
 import { type MessageRange, SYNC_COMMANDS } from "../hub-commands.ts";
-import { failures } from "../http-dialect.ts";
-import type { SyncPorts } from "../ports.ts";
 import { ClientId, Content, EncryptedText, Message } from "../records.ts";
-import { ask, inAccount, notFound, SECURITY } from "./in-account.ts";
-import { cursorAfter, idInCursor, SessionParam } from "./sessions.ts";
-
-const SESSION_MISSING = "Session not found";
-const base = { tags: ["sync"], security: SECURITY, middleware: inAccount };
+import { askExisting, CHANGE_FAILURES, FOR_ACCOUNT, ITEM_FAILURES } from "./in-account.ts";
+import { cursorAfter, idInCursor, SESSION_MISSING, SessionParam } from "./sessions.ts";
 
 const addRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.addMessage",
   method: "post",
   path: "/v1/sessions/{id}/messages",
@@ -37,7 +31,7 @@ const addRoute = createRoute({
   },
   responses: {
     200: jsonAnswer("The message", z.object({ message: Message })),
-    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found", "body_too_large"),
+    ...CHANGE_FAILURES,
   },
 });
 
@@ -45,7 +39,7 @@ const addRoute = createRoute({
 const Listed = Message.omit({ sessionId: true }).openapi("SyncListedMessage");
 
 const newestRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.newestMessages",
   method: "get",
   path: "/v1/sessions/{id}/messages",
@@ -56,12 +50,12 @@ const newestRoute = createRoute({
       `At most ${SYNC_NEWEST_MAX}, newest first`,
       z.object({ messages: z.array(Listed) }),
     ),
-    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found"),
+    ...ITEM_FAILURES,
   },
 });
 
 const pageRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.pageOfMessages",
   method: "get",
   path: "/v2/sessions/{id}/messages",
@@ -78,7 +72,7 @@ const pageRoute = createRoute({
       "One page",
       z.object({ messages: z.array(Listed), nextCursor: z.string().nullable() }),
     ),
-    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found"),
+    ...ITEM_FAILURES,
   },
 });
 
@@ -92,7 +86,7 @@ const Whole = (least: number) =>
     .openapi({ type: "string" });
 
 const rangeRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.messages",
   method: "get",
   path: "/v3/sessions/{id}/messages",
@@ -110,12 +104,12 @@ const rangeRoute = createRoute({
       "A part of the messages",
       z.object({ messages: z.array(Listed), hasMore: z.boolean() }),
     ),
-    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found"),
+    ...ITEM_FAILURES,
   },
 });
 
 const addManyRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.addMessages",
   method: "post",
   path: "/v3/sessions/{id}/messages",
@@ -142,31 +136,26 @@ const addManyRoute = createRoute({
       "All of them by number, without contents",
       z.object({ messages: z.array(Listed.omit({ content: true })) }),
     ),
-    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found", "body_too_large"),
+    ...CHANGE_FAILURES,
   },
 });
 
 /** The messages of a session (sync.md §3.3, §4). */
-export function mountMessages(
-  app: OpenAPIHono<AppEnv>,
-  portsOf: (env: PlatformEnv) => SyncPorts,
-): void {
+export function mountMessages(app: OpenAPIHono<AppEnv>): void {
   app.openapi(addRoute, async (c) => {
     const { id: sessionId } = c.req.valid("param");
     const { localId = null, content } = c.req.valid("json");
     const input = { sessionId, message: { localId, content } };
-    const added = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.addMessage, input);
+    const added = await askExisting(c, SYNC_COMMANDS.addMessage, input, SESSION_MISSING);
     if (!added.ok) return added.error;
-    if (added.value === null) return notFound(c, SESSION_MISSING);
     return c.json({ message: added.value }, 200);
   });
 
   app.openapi(newestRoute, async (c) => {
     const { id: sessionId } = c.req.valid("param");
     const input = { sessionId, range: { kind: "newest" as const }, limit: SYNC_NEWEST_MAX };
-    const found = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.messages, input);
+    const found = await askExisting(c, SYNC_COMMANDS.messages, input, SESSION_MISSING);
     if (!found.ok) return found.error;
-    if (found.value === null) return notFound(c, SESSION_MISSING);
     return c.json({ messages: found.value.rows.map(listed) }, 200);
   });
 
@@ -178,13 +167,9 @@ export function mountMessages(
       return refuse(c, { code: "invalid_request", detail: "Invalid cursor format" });
     }
     const range: MessageRange = { kind: "beforeId", id: before };
-    const found = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.messages, {
-      sessionId,
-      range,
-      limit,
-    });
+    const input = { sessionId, range, limit };
+    const found = await askExisting(c, SYNC_COMMANDS.messages, input, SESSION_MISSING);
     if (!found.ok) return found.error;
-    if (found.value === null) return notFound(c, SESSION_MISSING);
     const messages = found.value.rows.map(listed);
     return c.json({ messages, nextCursor: cursorAfter(found.value) }, 200);
   });
@@ -200,13 +185,9 @@ export function mountMessages(
       before === undefined
         ? { kind: "afterSeq", seq: after ?? 0 }
         : { kind: "beforeSeq", seq: before };
-    const found = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.messages, {
-      sessionId,
-      range,
-      limit,
-    });
+    const input = { sessionId, range, limit };
+    const found = await askExisting(c, SYNC_COMMANDS.messages, input, SESSION_MISSING);
     if (!found.ok) return found.error;
-    if (found.value === null) return notFound(c, SESSION_MISSING);
     const { rows, hasMore } = found.value;
     return c.json({ messages: rows.map(listed), hasMore }, 200);
   });
@@ -218,9 +199,8 @@ export function mountMessages(
       content: { t: "encrypted", c: content },
     }));
     const input = { sessionId, messages };
-    const added = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.addMessages, input);
+    const added = await askExisting(c, SYNC_COMMANDS.addMessages, input, SESSION_MISSING);
     if (!added.ok) return added.error;
-    if (added.value === null) return notFound(c, SESSION_MISSING);
     // One that was asked for twice is there once.
     const once = [...new Map(added.value.map((message) => [message.id, message])).values()];
     const rows = once.toSorted((a, b) => a.seq - b.seq).map(headOf);

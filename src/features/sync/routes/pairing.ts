@@ -1,10 +1,8 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { requireAuth } from "../../../platform/auth/require-auth.ts";
 import { systemClock } from "../../../platform/clock.ts";
-import type { PlatformEnv } from "../../../platform/env.ts";
 import type { AppEnv, Failure } from "../../../platform/http/app-env.ts";
 import { refuse } from "../../../platform/http/areas.ts";
-import { limitUser, refuseTooMany } from "../../../platform/http/limit-user.ts";
+import { refuseTooMany } from "../../../platform/http/limit-user.ts";
 import { jsonAnswer, jsonBody } from "../../../platform/openapi.ts";
 import {
   SYNC_PAIRING_POLLS_PER_MINUTE,
@@ -12,12 +10,12 @@ import {
   SYNC_PAIRINGS_PER_TEN_MINUTES_PER_ADDRESS,
 } from "../../../protocol/limits.ts";
 import { publicKeyHex } from "../auth/account-keys.ts";
-import { callerOf, failures, SYNC_REQUESTS, UNAUTHORIZED } from "../http-dialect.ts";
-import type { AuthPorts, PairingKind } from "../ports.ts";
+import { callerOf, failures, UNAUTHORIZED } from "../http-dialect.ts";
+import type { PairingKind } from "../adapters/d1-pairings.ts";
 import { OpaqueText } from "../records.ts";
+import { portsOf } from "../wire.ts";
+import { CHANGE_FAILURES, CREATE_FAILURES, FOR_ACCOUNT, Success } from "./in-account.ts";
 import { limitNetwork, refuseNetwork } from "./limit-network.ts";
-
-type PortsOf = (env: PlatformEnv) => AuthPorts;
 
 /** Polls and look-ups of a network, together. */
 const limitPolls = limitNetwork({
@@ -65,18 +63,18 @@ const KINDS = {
  * Pairing a terminal with a phone (sync.md §2.3), and a phone with another one (§2.4). The device that asks polls
  * with its own public key. Whoever else knows that key can have the token too, so an approval does not last.
  */
-export function mountPairing(app: OpenAPIHono<AppEnv>, portsOf: PortsOf): void {
+export function mountPairing(app: OpenAPIHono<AppEnv>): void {
   for (const kind of ["terminal", "account"] as const) {
-    mountRequest(app, portsOf, kind);
-    mountResponse(app, portsOf, kind);
+    mountRequest(app, kind);
+    mountResponse(app, kind);
   }
-  mountStatus(app, portsOf);
+  mountStatus(app);
 }
 
 const REQUESTED = { state: "requested" } as const;
 
 /** `POST /v1/auth/request` and `POST /v1/auth/account/request` */
-function mountRequest(app: OpenAPIHono<AppEnv>, portsOf: PortsOf, kind: PairingKind): void {
+function mountRequest(app: OpenAPIHono<AppEnv>, kind: PairingKind): void {
   const { path, name, who, body } = KINDS[kind];
   const route = createRoute({
     operationId: `sync.request${name}`,
@@ -90,7 +88,7 @@ function mountRequest(app: OpenAPIHono<AppEnv>, portsOf: PortsOf, kind: PairingK
     request: { body: jsonBody(body, { publicKey: EXAMPLE_KEY }) },
     responses: {
       200: jsonAnswer("How far the pairing is", Answer),
-      ...failures("invalid_request", "invalid_json", "unauthorized", "body_too_large"),
+      ...CREATE_FAILURES,
     },
   });
   app.openapi(route, async (c) => {
@@ -120,27 +118,22 @@ function mountRequest(app: OpenAPIHono<AppEnv>, portsOf: PortsOf, kind: PairingK
 const NOT_ASKED: Failure = { code: "not_found", detail: "Request not found" };
 
 /** `POST /v1/auth/response` and `POST /v1/auth/account/response` */
-function mountResponse(app: OpenAPIHono<AppEnv>, portsOf: PortsOf, kind: PairingKind): void {
+function mountResponse(app: OpenAPIHono<AppEnv>, kind: PairingKind): void {
   const { path, name, who } = KINDS[kind];
   const body = z.object({
     publicKey: PublicKey,
     response: OpaqueText.min(1).openapi({ description: "For the asking device alone to read" }),
   });
   const route = createRoute({
+    ...FOR_ACCOUNT,
     operationId: `sync.approve${name}`,
     method: "post",
     path: `${path}/response`,
-    tags: ["sync"],
     summary: `Let ${who} into the account; the first approval counts`,
-    security: [{ account: [] }],
-    middleware: [requireAuth, limitUser(SYNC_REQUESTS)],
     request: { body: jsonBody(body, { publicKey: EXAMPLE_KEY, response: "3q2+7w==" }) },
     responses: {
-      200: jsonAnswer(
-        "It is approved, by this call or by an earlier one",
-        z.object({ success: z.literal(true) }),
-      ),
-      ...failures("invalid_request", "invalid_json", "unauthorized", "not_found", "body_too_large"),
+      200: jsonAnswer("It is approved, by this call or by an earlier one", Success),
+      ...CHANGE_FAILURES,
     },
   });
   app.openapi(route, async (c) => {
@@ -181,7 +174,7 @@ const statusRoute = createRoute({
 });
 
 /** `GET /v1/auth/request/status` */
-function mountStatus(app: OpenAPIHono<AppEnv>, portsOf: PortsOf): void {
+function mountStatus(app: OpenAPIHono<AppEnv>): void {
   app.openapi(statusRoute, async (c) => {
     const publicKey = publicKeyHex(c.req.valid("query").publicKey ?? "");
     const pairing =

@@ -1,5 +1,4 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { PlatformEnv } from "../../../platform/env.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { refuse } from "../../../platform/http/areas.ts";
 import { jsonAnswer, jsonBody } from "../../../platform/openapi.ts";
@@ -14,9 +13,17 @@ import {
 } from "../../../protocol/limits.ts";
 import { SYNC_COMMANDS } from "../hub-commands.ts";
 import { failures } from "../http-dialect.ts";
-import type { SyncPorts } from "../ports.ts";
 import { ClientId, DataKey, OpaqueText, Session } from "../records.ts";
-import { ask, inAccount, isHappyClient, notFound, SECURITY } from "./in-account.ts";
+import {
+  ask,
+  askExisting,
+  CREATE_FAILURES,
+  FOR_ACCOUNT,
+  isHappyClient,
+  ITEM_FAILURES,
+  LIST_FAILURES,
+  Success,
+} from "./in-account.ts";
 
 /** The session of a path. */
 export const SessionParam = z.object({
@@ -24,9 +31,9 @@ export const SessionParam = z.object({
 });
 
 const CURSOR = new RegExp(`^cursor_v1_(.{1,${SYNC_ID_MAX_LENGTH}})$`);
-const SESSION_MISSING = "Session not found";
+/** What a request is told for a session that its account does not have. */
+export const SESSION_MISSING = "Session not found";
 const Sessions = z.object({ sessions: z.array(Session) });
-const Success = z.object({ success: z.literal(true) });
 
 /** Reads `cursor_v1_<id>`; null: it is another form. */
 export function idInCursor(cursor: string): string | null {
@@ -45,10 +52,8 @@ export function cursorAfter({
   return hasMore && last !== undefined ? `cursor_v1_${last.id}` : null;
 }
 
-const base = { tags: ["sync"], security: SECURITY, middleware: inAccount };
-
 const recentRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.recentSessions",
   method: "get",
   path: "/v1/sessions",
@@ -69,7 +74,7 @@ const Since = z
   });
 
 const pageRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.pageOfSessions",
   method: "get",
   path: "/v2/sessions",
@@ -86,12 +91,12 @@ const pageRoute = createRoute({
       "One page",
       Sessions.extend({ nextCursor: z.string().nullable(), hasNext: z.boolean() }),
     ),
-    ...failures("invalid_request", "invalid_json", "unauthorized"),
+    ...LIST_FAILURES,
   },
 });
 
 const activeRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.activeSessions",
   method: "get",
   path: "/v2/sessions/active",
@@ -101,7 +106,7 @@ const activeRoute = createRoute({
   },
   responses: {
     200: jsonAnswer("The last heard of first", Sessions),
-    ...failures("invalid_request", "invalid_json", "unauthorized"),
+    ...LIST_FAILURES,
   },
 });
 
@@ -114,7 +119,7 @@ const NewSession = z.object({
 const OneSession = z.object({ session: Session });
 
 const createSessionRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.createSession",
   method: "post",
   path: "/v1/sessions",
@@ -124,12 +129,12 @@ const createSessionRoute = createRoute({
   },
   responses: {
     200: jsonAnswer("The session; one that was there is unchanged", OneSession),
-    ...failures("invalid_request", "invalid_json", "unauthorized", "body_too_large"),
+    ...CREATE_FAILURES,
   },
 });
 
 const getRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.session",
   method: "get",
   path: "/v1/sessions/{id}",
@@ -137,12 +142,12 @@ const getRoute = createRoute({
   request: { params: SessionParam },
   responses: {
     200: jsonAnswer("The session", OneSession),
-    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found"),
+    ...ITEM_FAILURES,
   },
 });
 
 const deleteRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.deleteSession",
   method: "delete",
   path: "/v1/sessions/{id}",
@@ -151,12 +156,12 @@ const deleteRoute = createRoute({
   request: { params: SessionParam },
   responses: {
     200: jsonAnswer("It is hidden", Success),
-    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found"),
+    ...ITEM_FAILURES,
   },
 });
 
 const archiveRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.archiveSession",
   method: "post",
   path: "/v1/sessions/{id}/archive",
@@ -164,18 +169,15 @@ const archiveRoute = createRoute({
   request: { params: SessionParam },
   responses: {
     200: jsonAnswer("It has ended", Success),
-    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found"),
+    ...ITEM_FAILURES,
   },
 });
 
 /** The sessions of an account (sync.md §3.3). */
-export function mountSessions(
-  app: OpenAPIHono<AppEnv>,
-  portsOf: (env: PlatformEnv) => SyncPorts,
-): void {
+export function mountSessions(app: OpenAPIHono<AppEnv>): void {
   app.openapi(recentRoute, async (c) => {
     const input = { limit: SYNC_NEWEST_MAX, showsDeleted: !isHappyClient(c) };
-    const sessions = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.recentSessions, input);
+    const sessions = await ask(c, SYNC_COMMANDS.recentSessions, input);
     return sessions.ok ? c.json({ sessions: sessions.value }, 200) : sessions.error;
   });
 
@@ -185,7 +187,7 @@ export function mountSessions(
     if (cursor !== undefined && before === null) {
       return refuse(c, { code: "invalid_request", detail: "Invalid cursor format" });
     }
-    const found = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.pageOfSessions, {
+    const found = await ask(c, SYNC_COMMANDS.pageOfSessions, {
       limit,
       before,
       changedAfter: changedSince,
@@ -198,43 +200,45 @@ export function mountSessions(
 
   app.openapi(activeRoute, async (c) => {
     const input = c.req.valid("query");
-    const sessions = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.activeSessions, input);
+    const sessions = await ask(c, SYNC_COMMANDS.activeSessions, input);
     return sessions.ok ? c.json({ sessions: sessions.value }, 200) : sessions.error;
   });
 
   app.openapi(createSessionRoute, async (c) => {
     const { agentState = null, dataEncryptionKey = null, ...wanted } = c.req.valid("json");
     const input = { ...wanted, agentState, dataEncryptionKey };
-    const session = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.createSession, input);
+    const session = await ask(c, SYNC_COMMANDS.createSession, input);
     return session.ok ? c.json({ session: session.value }, 200) : session.error;
   });
 
   app.openapi(getRoute, async (c) => {
-    const session = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.session, c.req.valid("param"));
+    const session = await askExisting(
+      c,
+      SYNC_COMMANDS.session,
+      c.req.valid("param"),
+      SESSION_MISSING,
+    );
     if (!session.ok) return session.error;
-    if (session.value === null) return notFound(c, SESSION_MISSING);
     return c.json({ session: session.value }, 200);
   });
 
   app.openapi(deleteRoute, async (c) => {
-    const had = await ask(
+    const had = await askExisting(
       c,
-      portsOf(c.env).hubs,
       SYNC_COMMANDS.deleteSession,
       c.req.valid("param"),
+      SESSION_MISSING,
     );
-    if (!had.ok) return had.error;
-    return had.value ? c.json({ success: true } as const, 200) : notFound(c, SESSION_MISSING);
+    return had.ok ? c.json({ success: true } as const, 200) : had.error;
   });
 
   app.openapi(archiveRoute, async (c) => {
-    const had = await ask(
+    const had = await askExisting(
       c,
-      portsOf(c.env).hubs,
       SYNC_COMMANDS.archiveSession,
       c.req.valid("param"),
+      SESSION_MISSING,
     );
-    if (!had.ok) return had.error;
-    return had.value ? c.json({ success: true } as const, 200) : notFound(c, SESSION_MISSING);
+    return had.ok ? c.json({ success: true } as const, 200) : had.error;
   });
 }

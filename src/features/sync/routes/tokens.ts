@@ -1,5 +1,4 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { PlatformEnv } from "../../../platform/env.ts";
 import type { AppEnv } from "../../../platform/http/app-env.ts";
 import { jsonAnswer, jsonBody } from "../../../platform/openapi.ts";
 import {
@@ -9,24 +8,30 @@ import {
 } from "../../../protocol/limits.ts";
 import { SYNC_COMMANDS } from "../hub-commands.ts";
 import { callerOf, failures } from "../http-dialect.ts";
-import type { SyncPorts } from "../ports.ts";
 import { textUpTo } from "../records.ts";
 import { openText, sealText } from "../sealed-text.ts";
-import { ask, inAccount, notFound, SECURITY } from "./in-account.ts";
-import { SessionParam } from "./sessions.ts";
+import { portsOf } from "../wire.ts";
+import {
+  ask,
+  askExisting,
+  CHANGE_FAILURES,
+  CREATE_FAILURES,
+  FOR_ACCOUNT,
+  LIST_FAILURES,
+  Success,
+} from "./in-account.ts";
+import { SESSION_MISSING, SessionParam } from "./sessions.ts";
 
 /** Vendors of agents whose token an account may keep here (sync.md §3.7). */
 const VENDORS = ["openai", "anthropic", "gemini"] as const;
 
-const base = { tags: ["sync"], security: SECURITY, middleware: inAccount };
-const Success = z.object({ success: z.literal(true) });
 const NewToken = z.object({ token: textUpTo(SYNC_TOKEN_MAX_LENGTH).min(1) });
 const VendorParam = z.object({
   vendor: z.enum(VENDORS).openapi({ param: { name: "vendor", in: "path" } }),
 });
 
 const addPushTokenRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.addPushToken",
   method: "post",
   path: "/v1/push-tokens",
@@ -34,7 +39,7 @@ const addPushTokenRoute = createRoute({
   request: { body: jsonBody(NewToken, { token: "ExponentPushToken[…]" }) },
   responses: {
     200: jsonAnswer("It is kept", Success),
-    ...failures("invalid_request", "invalid_json", "unauthorized", "body_too_large"),
+    ...CREATE_FAILURES,
   },
 });
 
@@ -50,7 +55,7 @@ const PushTokens = z.object({
 });
 
 const pushTokensRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.pushTokens",
   method: "get",
   path: "/v1/push-tokens",
@@ -59,7 +64,7 @@ const pushTokensRoute = createRoute({
 });
 
 const keepRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.keepVendorToken",
   method: "post",
   path: "/v1/connect/{vendor}/register",
@@ -67,12 +72,12 @@ const keepRoute = createRoute({
   request: { params: VendorParam, body: jsonBody(NewToken, { token: "…" }) },
   responses: {
     200: jsonAnswer("It is kept", Success),
-    ...failures("invalid_request", "invalid_json", "unauthorized", "body_too_large"),
+    ...CREATE_FAILURES,
   },
 });
 
 const vendorTokenRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.vendorToken",
   method: "get",
   path: "/v1/connect/{vendor}/token",
@@ -80,12 +85,12 @@ const vendorTokenRoute = createRoute({
   request: { params: VendorParam },
   responses: {
     200: jsonAnswer("The token; null: there is none", z.object({ token: z.string().nullable() })),
-    ...failures("invalid_request", "invalid_json", "unauthorized"),
+    ...LIST_FAILURES,
   },
 });
 
 const pushRoute = createRoute({
-  ...base,
+  ...FOR_ACCOUNT,
   operationId: "sync.pushEvent",
   method: "post",
   path: "/v1/sessions/{id}/push-event",
@@ -105,42 +110,39 @@ const pushRoute = createRoute({
   },
   responses: {
     200: jsonAnswer("What came of it", Success.extend({ result: z.enum(["no_tokens"]) })),
-    ...failures("invalid_request", "invalid_json", "unauthorized", "not_found", "body_too_large"),
+    ...CHANGE_FAILURES,
   },
 });
 
 /** What an account keeps for its devices and machines (sync.md §3.7, §3.12, §4), as far as clients need it to start. */
-export function mountTokens(
-  app: OpenAPIHono<AppEnv>,
-  portsOf: (env: PlatformEnv) => SyncPorts,
-): void {
+export function mountTokens(app: OpenAPIHono<AppEnv>): void {
   app.openapi(addPushTokenRoute, async (c) => {
     const input = c.req.valid("json");
-    const kept = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.addPushToken, input);
+    const kept = await ask(c, SYNC_COMMANDS.addPushToken, input);
     return kept.ok ? c.json({ success: true } as const, 200) : kept.error;
   });
 
   app.openapi(pushTokensRoute, async (c) => {
-    const tokens = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.pushTokens, {});
+    const tokens = await ask(c, SYNC_COMMANDS.pushTokens, {});
     return tokens.ok ? c.json({ tokens: tokens.value }, 200) : tokens.error;
   });
 
   app.openapi(keepRoute, async (c) => {
-    const { hubs, masterSecret } = portsOf(c.env);
+    const { masterSecret } = portsOf(c.env);
     const { vendor } = c.req.valid("param");
     const token = await sealText(
       masterSecret,
       vendorPath(callerOf(c.get("principal")).account, vendor),
       c.req.valid("json").token,
     );
-    const kept = await ask(c, hubs, SYNC_COMMANDS.keepVendorToken, { vendor, token });
+    const kept = await ask(c, SYNC_COMMANDS.keepVendorToken, { vendor, token });
     return kept.ok ? c.json({ success: true } as const, 200) : kept.error;
   });
 
   app.openapi(vendorTokenRoute, async (c) => {
-    const { hubs, masterSecret } = portsOf(c.env);
+    const { masterSecret } = portsOf(c.env);
     const { vendor } = c.req.valid("param");
-    const sealed = await ask(c, hubs, SYNC_COMMANDS.vendorToken, { vendor });
+    const sealed = await ask(c, SYNC_COMMANDS.vendorToken, { vendor });
     if (!sealed.ok) return sealed.error;
     if (sealed.value === null) return c.json({ token: null }, 200);
     const path = vendorPath(callerOf(c.get("principal")).account, vendor);
@@ -153,9 +155,8 @@ export function mountTokens(
     const { id: sessionId } = c.req.valid("param");
     const { kind, title, body } = c.req.valid("json");
     const input = { sessionId, kind, title, body };
-    const result = await ask(c, portsOf(c.env).hubs, SYNC_COMMANDS.pushEvent, input);
+    const result = await askExisting(c, SYNC_COMMANDS.pushEvent, input, SESSION_MISSING);
     if (!result.ok) return result.error;
-    if (result.value === null) return notFound(c, "Session not found");
     return c.json({ success: true, result: result.value } as const, 200);
   });
 }
