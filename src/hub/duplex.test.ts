@@ -6,7 +6,7 @@ import { takeHubFailures } from "../testing/hub-failures.ts";
 import type { MemorySocket } from "../testing/memory-platform.ts";
 import { OPCODE_DIALECT } from "../testing/opcode-dialect.ts";
 import { opcodeFrames, VirtualDesk } from "../testing/virtual-desk.ts";
-import type { HubExtension, Reply, Waiting } from "./extension.ts";
+import type { HubExtension, Reply, PendingAck } from "./extension.ts";
 import { SqliteCalls } from "./sqlite-calls.ts";
 
 const frames = opcodeFrames;
@@ -118,7 +118,7 @@ describe("HUB-21 an extension and its clients", () => {
 describe("HUB-22 an extension that answers later", () => {
   /** `desk.wait` is answered by the next `desk.answer` with what `reply` makes of it. */
   function waiting(reply: (data: unknown) => Reply): HubExtension {
-    const waiters: Waiting[] = [];
+    const waiters: PendingAck[] = [];
     return deskWith({
       onMessage(hub, { connectionId }, { name, data, ack }) {
         if (name === "desk.wait" && ack !== null) waiters.push({ connectionId, ack });

@@ -6,7 +6,7 @@ import type { Admit } from "./core/opening.ts";
 import type { OpenSession } from "./core/session.ts";
 import type { Direct } from "./core/direct.ts";
 import { clientOf, type ExtensionTurns } from "./extension-turns.ts";
-import type { Client, HubExtension, Reply, SocketExtension, Waiting } from "./extension.ts";
+import type { Client, HubExtension, Reply, SocketExtension, PendingAck } from "./extension.ts";
 import type { StreamHost } from "./host.ts";
 import type { RuntimeSocket } from "./runtime.ts";
 import { SqliteCalls } from "./sqlite-calls.ts";
@@ -138,7 +138,7 @@ export class Duplex {
   }
 
   /** Answers a message, or has another client do so, unless its sender has left. Inside a turn. */
-  reply(extension: string, { connectionId, ack }: Waiting, reply: Reply): void {
+  reply(extension: string, { connectionId, ack }: PendingAck, reply: Reply): void {
     // Nobody would get the answer of a client that is asked in vain.
     if (this.#direct.selected({ connection: connectionId }).length === 0) return;
     if ("data" in reply) {

@@ -12,7 +12,7 @@ import type {
   Reply,
   Sockets,
   Taken,
-  Waiting,
+  PendingAck,
 } from "./extension.ts";
 import type { StreamHost } from "./host.ts";
 import type { Publication, Published } from "./publisher.ts";
@@ -26,7 +26,7 @@ type TurnPorts = {
   readonly sequencer: Sequencer;
   readonly extensions: () => readonly HubExtension[];
   /** Answers a message for an extension, by its name. */
-  readonly reply: (extension: string, to: Waiting, reply: Reply) => void;
+  readonly reply: (extension: string, to: PendingAck, reply: Reply) => void;
   /** The state may change now, or has changed. */
   readonly onTurn: () => void;
 };

@@ -107,7 +107,7 @@ export type SocketExtension = {
   readonly grantsOf?: (hub: HubTurn, client: Client) => readonly string[] | TurnedAway;
   /** A client has connected, and has its first frames. */
   readonly onOpen?: (hub: HubTurn, client: Client) => void;
-  readonly onMessage: (hub: HubTurn, client: Client, message: Message) => Reply | null;
+  readonly onMessage: (hub: HubTurn, client: Client, message: ClientMessage) => Reply | null;
   /** A client has left, or was closed. After a crash of the hub with 1006, when the hub has woken. */
   readonly onClose?: (hub: HubTurn, client: Client, code: number) => void;
   /** What a client gets of the answer to its call. Absent: the answer. */
@@ -117,15 +117,15 @@ export type SocketExtension = {
 };
 
 /** What a client has said. */
-export type Message = {
+export type ClientMessage = {
   readonly name: string;
   readonly data: unknown;
   /** The name under which it waits for an answer; null: it does not wait. */
   readonly ack: string | null;
 };
 
-/** Who waits for the answer to a {@link Message}. */
-export type Waiting = { readonly connectionId: string; readonly ack: string };
+/** Who waits for the answer to a {@link ClientMessage}. */
+export type PendingAck = { readonly connectionId: string; readonly ack: string };
 
 /** The answer to a message. It is dropped if the client does not wait for one. */
 export type Reply =
@@ -152,7 +152,7 @@ export interface Sockets {
   /** Sends a message outside of the sequence. A client that lags does not get it. */
   send(to: Selector, name: string, data: unknown): void;
   /** Answers a message for which `onMessage` had no reply yet. It is dropped if the client has left. */
-  reply(to: Waiting, reply: Reply): void;
+  reply(to: PendingAck, reply: Reply): void;
   /** Replaces the grants that clients have beside those of their tokens, from the next event on (HUB-8). */
   regrant(to: Selector, grants: readonly string[]): void;
   close(to: Selector, why: CloseName | TurnedAway): void;

@@ -6,7 +6,7 @@
 export class SharedCall<Input, Output> {
   readonly #call: (inputs: readonly Input[]) => Promise<readonly Output[]>;
   readonly #background: (work: Promise<unknown>) => void;
-  #waiting: Waiting<Input, Output>[] = [];
+  #waiting: WaitingInput<Input, Output>[] = [];
   #isUnderWay = false;
 
   /**
@@ -49,7 +49,7 @@ export class SharedCall<Input, Output> {
   }
 }
 
-type Waiting<Input, Output> = {
+type WaitingInput<Input, Output> = {
   readonly input: Input;
   readonly resolve: (answer: Output) => void;
   readonly reject: (why: unknown) => void;

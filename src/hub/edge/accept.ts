@@ -12,7 +12,7 @@ import { AnonymousPlaces } from "./anonymous-places.ts";
 import type { EdgeSocket } from "./edge-socket.ts";
 import { enter, type Knock } from "./hand-over.ts";
 import { type Language, serveBeforeAuth } from "./pre-auth.ts";
-import type { Waiting } from "./edge-client.ts";
+import type { ClientPlace } from "./edge-client.ts";
 import { serveSocketIo, type SocketIoManners } from "./socket-io.ts";
 
 /** Keeps work alive that the client's leaving would cancel (`waitUntil`). */
@@ -139,7 +139,7 @@ function refusalOf(
 function accept(
   request: Request,
   ms: number,
-  serve: (client: EdgeSocket, waiting: Waiting) => void,
+  serve: (client: EdgeSocket, place: ClientPlace) => void,
 ): Response | null {
   const address = clientNetwork(request.headers.get("CF-Connecting-IP") ?? undefined);
   const place = places.take(address, systemClock(), ms);

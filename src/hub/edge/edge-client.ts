@@ -13,7 +13,7 @@ import {
 } from "./edge-socket.ts";
 
 /** What becomes of the place of a client among those who wait. */
-export type Waiting = {
+export type ClientPlace = {
   /** It is free: the client has entered its hub, or its end is closed. Called once. */
   readonly leave: () => void;
   /** The client was closed before it had entered, and has not answered yet. Called before `leave`, at most once. */
@@ -21,7 +21,7 @@ export type Waiting = {
 };
 
 /** What a protocol hears of its client and its hub. */
-export type EdgeClientPorts = Waiting & {
+export type EdgeClientPorts = ClientPlace & {
   readonly client: EdgeSocket;
   readonly timer: Timer;
   /** Milliseconds until {@link EdgeClientPorts.onLate}, unless the client has entered. */

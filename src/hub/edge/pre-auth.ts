@@ -10,7 +10,7 @@ import { readCarried, readTaken, taken } from "../core/carried.ts";
 import type { StreamKind } from "../core/stream-kind.ts";
 import type { StreamLimits } from "../core/stream-limits.ts";
 import type { Absorber } from "../kind.ts";
-import { EdgeClient, type Waiting } from "./edge-client.ts";
+import { EdgeClient, type ClientPlace } from "./edge-client.ts";
 import type { EdgeSocket } from "./edge-socket.ts";
 import { SentWindow } from "./sent-window.ts";
 
@@ -37,7 +37,7 @@ export type Language = {
 type Authenticate = Extract<Intent, { readonly kind: "authenticate" }>;
 
 /** What {@link serveBeforeAuth} needs beside the languages. */
-export type PreAuthPorts = Waiting & {
+export type PreAuthPorts = ClientPlace & {
   /** Keeps work alive that the client's leaving would cancel. */
   readonly keepAlive: (work: Promise<unknown>) => void;
   readonly timer?: Timer;

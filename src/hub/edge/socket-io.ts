@@ -31,7 +31,7 @@ import {
   SOCKET_IO_MARKS,
   type SocketIoOpened,
 } from "../dialects/socket-io.ts";
-import { EdgeClient, type Waiting } from "./edge-client.ts";
+import { EdgeClient, type ClientPlace } from "./edge-client.ts";
 import type { EdgeSocket, SocketEnd } from "./edge-socket.ts";
 import { MARKED_PART, NOTHING, SentWindow, TOLD_PART, type Total } from "./sent-window.ts";
 
@@ -86,7 +86,7 @@ const STREAM_MANNERS: SocketIoManners = {
 };
 
 /** What {@link serveSocketIo} needs. */
-export type SocketIoPorts = Waiting & {
+export type SocketIoPorts = ClientPlace & {
   readonly limits: StreamLimits;
   /** That of the client's hub: it closes with the same codes and words, whether the Worker does so or the hub. */
   readonly dialect: Pick<Dialect, "farewell">;

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Client, HubTurn, Message, Reply } from "../../../hub/extension.ts";
+import type { Client, HubTurn, ClientMessage, Reply } from "../../../hub/extension.ts";
 import { SYNC_ID_MAX_LENGTH } from "../../../protocol/limits.ts";
 import { NATIVE_PING_EVENT } from "../dialects/native.ts";
 import { ClientId, Content, OpaqueText, textUpTo } from "../records.ts";
@@ -41,12 +41,12 @@ const MachineMetadata = OfMachine.extend({ metadata: OpaqueText, expectedVersion
 const DaemonState = OfMachine.extend({ daemonState: OpaqueText, expectedVersion: Version });
 
 /** Takes an event of a client (sync.md §6.9). One that nobody knows, or that is malformed, does nothing. */
-export function takeEvent(hub: HubTurn, client: Client, message: Message): Reply | null {
+export function takeEvent(hub: HubTurn, client: Client, message: ClientMessage): Reply | null {
   const { name, data } = message;
   return EVENTS.get(name)?.(hub, client, message, data) ?? null;
 }
 
-type Take = (hub: HubTurn, client: Client, message: Message, data: unknown) => Reply | null;
+type Take = (hub: HubTurn, client: Client, message: ClientMessage, data: unknown) => Reply | null;
 
 /** An event without an answer. */
 const heard =

@@ -1,6 +1,12 @@
 import { z } from "zod";
 import type { CallFailure } from "../../../hub/core/calls.ts";
-import type { Client, ForwardedCall, HubTurn, Message, Reply } from "../../../hub/extension.ts";
+import type {
+  Client,
+  ForwardedCall,
+  HubTurn,
+  ClientMessage,
+  Reply,
+} from "../../../hub/extension.ts";
 import { isLongerThan } from "../../../protocol/bytes.ts";
 import {
   SYNC_CALL_GRACE_MS,
@@ -25,7 +31,7 @@ const Named = z.object({ method: z.string().min(1).max(METHOD_MAX_LENGTH) });
 const Called = Named.extend({ params: z.unknown().optional() });
 
 type Method = { readonly connection: string; readonly lostAt: number | null };
-type Waiting = {
+type WaitingCall = {
   readonly id: number;
   readonly caller: string;
   readonly ack: string;
@@ -62,7 +68,7 @@ export function register(hub: HubTurn, client: Client, data: unknown): void {
   );
   say(hub, client, "rpc-registered", { method });
   const waiting = hub.sql
-    .exec<Waiting>(
+    .exec<WaitingCall>(
       "DELETE FROM sync_waiting_calls WHERE method = ? RETURNING id, caller, ack, params, deadline",
       method,
     )
@@ -93,7 +99,7 @@ export function unregister(hub: HubTurn, client: Client, data: unknown): void {
 }
 
 /** `rpc-call`: passes a call on to the one client that registered its method (sync.md §0b.4). */
-export function call(hub: HubTurn, client: Client, { data, ack }: Message): Reply | null {
+export function call(hub: HubTurn, client: Client, { data, ack }: ClientMessage): Reply | null {
   const called = Called.safeParse(data);
   if (!called.success) return { data: failed("Invalid parameters: method is required") };
   const { method, params = null } = called.data;
@@ -131,7 +137,7 @@ export function left(hub: HubTurn, { connectionId }: Client, isClean: boolean): 
 export function failWaiting(hub: HubTurn): void {
   const now = hub.now();
   const late = hub.sql
-    .exec<Waiting>(
+    .exec<WaitingCall>(
       "DELETE FROM sync_waiting_calls WHERE deadline <= ? RETURNING id, caller, ack, params, deadline",
       now,
     )
