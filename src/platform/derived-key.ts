@@ -32,17 +32,21 @@ export async function derivedKey(
   return key;
 }
 
-/** 32 bytes that are derived in the same way, for a key that WebCrypto cannot derive itself. */
+/** 32 bytes that are derived in the same way, for a key that WebCrypto cannot derive itself, or for more of them. */
 export async function derivedSeed(
-  secret: string,
+  secret: string | Uint8Array<ArrayBuffer>,
   purpose: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const material = await materialOf(secret, "deriveBits");
   return new Uint8Array(await crypto.subtle.deriveBits(hkdf(purpose), material, 256));
 }
 
-function materialOf(secret: string, usage: "deriveKey" | "deriveBits"): Promise<DerivedKey> {
-  return crypto.subtle.importKey("raw", encoder.encode(secret), "HKDF", false, [usage]);
+function materialOf(
+  secret: string | Uint8Array<ArrayBuffer>,
+  usage: "deriveKey" | "deriveBits",
+): Promise<DerivedKey> {
+  const bytes = typeof secret === "string" ? encoder.encode(secret) : secret;
+  return crypto.subtle.importKey("raw", bytes, "HKDF", false, [usage]);
 }
 
 const hkdf = (purpose: string) => ({

@@ -16,6 +16,11 @@ describe("sync.md §2.6 a sealed text", () => {
     );
   });
 
+  it("that an earlier version has sealed is still read", async () => {
+    const sealed = "GSZV7s22Z+wPycVybzSAYOO5x0OT/COp5Fkns0I2qMbmWyCT6QH6nwfb5A1JBlqr3w==";
+    expect(await openText(SECRET, PATH, sealed)).toEqual({ ok: true, value: "sk-secret" });
+  });
+
   it("is another one each time", async () => {
     expect(await sealText(SECRET, PATH, "t")).not.toBe(await sealText(SECRET, PATH, "t"));
   });

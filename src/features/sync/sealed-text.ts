@@ -1,4 +1,5 @@
 import { xsalsa20poly1305 } from "@noble/ciphers/salsa.js";
+import { derivedSeed } from "../../platform/derived-key.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 
 const encoder = new TextEncoder();
@@ -6,8 +7,6 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Bytes of a nonce of secretbox, which stands before the text. */
 const NONCE_BYTES = 24;
-/** Bytes of a key. */
-const KEY_BYTES = 32;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -53,20 +52,10 @@ async function keyFor(secret: string, path: readonly string[]): Promise<Bytes> {
   const name = `${secret} ${place}`;
   const known = keys.get(name);
   if (known !== undefined) return known;
-  const master = await hkdf(new Uint8Array(encoder.encode(secret)), "guildhub sync storage v1");
-  const key = await hkdf(master, place);
+  const master = await derivedSeed(secret, "guildhub sync storage v1");
+  const key = await derivedSeed(master, place);
   const [oldest] = keys.keys();
   if (keys.size >= KEYS_MAX && oldest !== undefined) keys.delete(oldest);
   keys.set(name, key);
   return key;
-}
-
-async function hkdf(from: Bytes, info: string): Promise<Bytes> {
-  const material = await crypto.subtle.importKey("raw", from, "HKDF", false, ["deriveBits"]);
-  const bits = await crypto.subtle.deriveBits(
-    { name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: encoder.encode(info) },
-    material,
-    KEY_BYTES * 8,
-  );
-  return new Uint8Array(bits);
 }
