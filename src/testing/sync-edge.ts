@@ -3,7 +3,7 @@ import {
   HAPPY_MANNERS,
   HAPPY_SOCKET_IO_DIALECT,
 } from "../features/sync/dialects/happy-socket-io.ts";
-import { NATIVE_DIALECT } from "../features/sync/dialects/native.ts";
+import { nativeDialect } from "../features/sync/dialects/native.ts";
 import { USER_HUBS } from "../features/sync/env.ts";
 import { userKind } from "../features/sync/user-kind.ts";
 import { decodePacket } from "../hub/dialects/socket-io.ts";
@@ -94,7 +94,7 @@ export class SyncEdgeClient {
     } else {
       const languages = [
         {
-          dialect: NATIVE_DIALECT,
+          dialect: nativeDialect(time.clock),
           limits,
           ping,
           enter: ({ about }: { readonly about?: unknown }) => enter(about),

@@ -47,7 +47,7 @@ export class VirtualAccount {
     const noOne = (): never => {
       throw new Error("this hub calls no other object");
     };
-    const kind = userKind(USER_HUBS, async () => err("invalid"));
+    const kind = userKind(USER_HUBS, async () => err("invalid"), time.clock);
     // One for all lives of the hub: the same numbers would come again after each wake.
     const newId = ulidGenerator(seededRandom(1));
     this.time = time;

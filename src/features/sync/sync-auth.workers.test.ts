@@ -35,6 +35,8 @@ import { sync } from "./index.ts";
 
 const NOW = 1_800_000_000_000;
 const MINUTE_MS = 60_000;
+/** How long a pairing is kept that nobody approves: its last poll may not have been written down. */
+const WAITS_MS = SYNC_PAIRING_TTL_MS + SYNC_PAIRING_NOTED_EVERY_MS;
 const SECRET = env.HAPPY_MASTER_SECRET;
 
 /** What the hubs of accounts were told. */
@@ -570,10 +572,21 @@ describe.each([
     }
     expect(await rowOf(publicKey)).toMatchObject({ id, createdAt: NOW });
     const last = NOW + 3 * (SYNC_PAIRING_TTL_MS - 1);
-    vi.setSystemTime(last + SYNC_PAIRING_TTL_MS);
+    vi.setSystemTime(last + WAITS_MS);
     expect(await approve(token, publicKey, "r")).toEqual(notAsked);
     expect(await ask(publicKey)).toEqual(requested);
     expect((await rowOf(publicKey))?.id).not.toBe(id);
+  });
+
+  it("waits 15 minutes also after a poll that was not written down", async () => {
+    const publicKey = randomBase64(32);
+    await ask(publicKey);
+    const { id } = (await rowOf(publicKey)) ?? {};
+    vi.setSystemTime(NOW + SYNC_PAIRING_NOTED_EVERY_MS - 1);
+    await ask(publicKey);
+    vi.setSystemTime(NOW + SYNC_PAIRING_NOTED_EVERY_MS - 1 + SYNC_PAIRING_TTL_MS);
+    await ask(publicKey);
+    expect((await rowOf(publicKey))?.id).toBe(id);
   });
 
   it("is polled mostly without writing", async () => {
@@ -586,7 +599,7 @@ describe.each([
     await ask(publicKey);
     expect(await rowOf(publicKey)).toMatchObject({
       updatedAt: NOW + SYNC_PAIRING_NOTED_EVERY_MS,
-      expiresAt: NOW + SYNC_PAIRING_NOTED_EVERY_MS + SYNC_PAIRING_TTL_MS,
+      expiresAt: NOW + SYNC_PAIRING_NOTED_EVERY_MS + WAITS_MS,
     });
   });
 
@@ -595,7 +608,7 @@ describe.each([
     await ask(over);
     vi.setSystemTime(NOW + 1);
     await ask(under);
-    vi.setSystemTime(NOW + SYNC_PAIRING_TTL_MS);
+    vi.setSystemTime(NOW + WAITS_MS);
     await sync.hourly?.(env);
     expect(await rowOf(over)).toBeNull();
     expect(await rowOf(under)).not.toBeNull();

@@ -1,5 +1,6 @@
 import type { HubKind, TokenRefusal } from "../../hub/kind.ts";
 import { countedAs, type UserLimit } from "../../platform/http/limit-user.ts";
+import { type Clock, systemClock } from "../../platform/clock.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import {
   CLIENT_FRAME_WINDOW_MS,
@@ -19,7 +20,7 @@ import {
 } from "../../protocol/limits.ts";
 import { aliveFilter } from "./alive-filter.ts";
 import { HAPPY_SOCKET_IO_DIALECT } from "./dialects/happy-socket-io.ts";
-import { NATIVE_DIALECT, NATIVE_PING } from "./dialects/native.ts";
+import { NATIVE_PING, nativeDialect } from "./dialects/native.ts";
 import type { VerifiedOwner } from "./auth/token-cache.ts";
 import { scopeFrom } from "./scope.ts";
 
@@ -34,11 +35,18 @@ type Verify = (
   ...asked: Parameters<HubKind["authenticate"]>
 ) => Promise<Result<VerifiedOwner, "invalid">>;
 
-/** The hubs of accounts, named by the account's id (sync.md §0a). */
-export function userKind(at: Pick<HubKind, "name" | "hubs">, verify: Verify): HubKind {
+/**
+ * The hubs of accounts, named by the account's id (sync.md §0a).
+ * @param clock what native clients are told the time by
+ */
+export function userKind(
+  at: Pick<HubKind, "name" | "hubs">,
+  verify: Verify,
+  clock: Clock = systemClock,
+): HubKind {
   return {
     ...at,
-    dialects: [NATIVE_DIALECT, HAPPY_SOCKET_IO_DIALECT],
+    dialects: [nativeDialect(clock), HAPPY_SOCKET_IO_DIALECT],
     limits: {
       sockets: SOCKETS_PER_OBJECT,
       // One more is refused by the extension, before it is counted here.

@@ -31,6 +31,12 @@ export type Pairing = {
 /** What came of an approval. `unknown`: nobody asked for it. `revoked`: the token of who approves was. */
 type ApprovalOutcome = "approved" | "unknown" | "revoked";
 
+/**
+ * How long a pairing that waits is kept, milliseconds. A poll that is not written down counts as well: the row lasts
+ * until {@link SYNC_PAIRING_TTL_MS} after the latest one that there may have been.
+ */
+const WAITS_MS = SYNC_PAIRING_TTL_MS + SYNC_PAIRING_NOTED_EVERY_MS;
+
 const TABLES = { terminal: terminalAuthRequests, account: accountAuthRequests } as const;
 
 /** Only terminals say whether they understand the second version. */
@@ -70,9 +76,9 @@ export function d1Pairings(database: D1Database, newId: IdGenerator = ulidGenera
   /** Keeps a pairing that waits. Most polls only read. */
   async function note(kind: PairingKind, row: Row, now: number): Promise<void> {
     const table = TABLES[kind];
-    const notedAt = row.expiresAt - SYNC_PAIRING_TTL_MS;
+    const notedAt = row.expiresAt - WAITS_MS;
     if (now - notedAt < SYNC_PAIRING_NOTED_EVERY_MS) return;
-    const expiresAt = now + SYNC_PAIRING_TTL_MS;
+    const expiresAt = now + WAITS_MS;
     await db
       .update(table)
       .set({ expiresAt, updatedAt: now })
@@ -113,7 +119,7 @@ export function d1Pairings(database: D1Database, newId: IdGenerator = ulidGenera
       const row = {
         id: newId(now),
         publicKey,
-        expiresAt: now + SYNC_PAIRING_TTL_MS,
+        expiresAt: now + WAITS_MS,
         createdAt: now,
         updatedAt: now,
         ...(kind === "terminal" ? { supportsV2 } : {}),

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Dialect, Intent } from "../../../hub/core/dialect.ts";
 import type { Entry } from "../../../hub/core/journal.ts";
+import { type Clock, systemClock } from "../../../platform/clock.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
 import type { CloseName } from "../../../protocol/close-codes.ts";
 import { CLOSE_CODES } from "../../../protocol/close-codes.ts";
@@ -74,7 +75,7 @@ const UNREADABLE: Readonly<Partial<Record<FrameErrorCode, string>>> = {
 };
 
 /** The native frames of sync: JSON with an `event` (sync.md §6). The client speaks first. */
-export const NATIVE_DIALECT: Dialect = {
+export const nativeDialect = (clock: Clock): Dialect => ({
   name: "sync",
   firstNumber: null,
   showsJumps: false,
@@ -110,6 +111,7 @@ export const NATIVE_DIALECT: Dialect = {
       ? authError(
           SYNC_CLOSE_CODES.authFailed,
           "Authenticate first: send an auth message with a token",
+          clock(),
         )
       : frameOf("error", {
           code: PROTOCOL_ERROR,
@@ -125,12 +127,12 @@ export const NATIVE_DIALECT: Dialect = {
     const frame =
       why === "tooManySockets"
         ? frameOf("error", { code, message: reason })
-        : authError(code, reason);
+        : authError(code, reason, clock());
     return { ...known, frame };
   },
   turnedAway: ({ code, reason }) =>
     code === SYNC_CLOSE_CODES.authFailed
-      ? authError(code, reason)
+      ? authError(code, reason, clock())
       : frameOf("error", { code, message: reason }),
   direct: {
     message: (name, data) =>
@@ -138,7 +140,10 @@ export const NATIVE_DIALECT: Dialect = {
     answer: (ackId, ack) => JSON.stringify({ event: "ack", ackId, ack }),
     call: (ackId, event, data) => JSON.stringify({ event, data, ackId }),
   },
-};
+});
+
+/** {@link nativeDialect} by the clock of the machine. */
+export const NATIVE_DIALECT = nativeDialect(systemClock);
 
 /** An update as clients of both dialects get it: a journal entry of an account (sync.md §6.8). JSON text. */
 export function updateOf({ id, seq, payload, ts }: Entry): string {
@@ -169,8 +174,8 @@ function intentOf({
   }
 }
 
-function authError(code: number, message: string): string {
-  return frameOf("auth-error", { code, message, timestamp: Date.now() });
+function authError(code: number, message: string, timestamp: number): string {
+  return frameOf("auth-error", { code, message, timestamp });
 }
 
 function frameOf(event: string, data: unknown): string {
