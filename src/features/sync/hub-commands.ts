@@ -50,6 +50,7 @@ const PushToken = z.object({
   createdAt: z.number(),
   updatedAt: z.number(),
 });
+export type PushToken = z.infer<typeof PushToken>;
 
 /** What the hub of an account does for the REST routes of sync. */
 export const SYNC_COMMANDS = {

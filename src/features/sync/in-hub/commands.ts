@@ -8,7 +8,6 @@ import type { Filter } from "../records.ts";
 import { type ClientType, GRANTS, scopeOf } from "../scope.ts";
 import { PLAIN_BROADCAST, SYNC_CLOSE_CODES } from "../dialects/native.ts";
 import { sessionEnded, watch } from "./alive.ts";
-import { newId } from "./ids.ts";
 import {
   createMachine,
   deleteMachine,
@@ -27,7 +26,7 @@ import {
   recentSessions,
 } from "./sessions.ts";
 import { adoptEpoch } from "./epoch.ts";
-import { firstOf, rowsOf } from "./tables.ts";
+import { addPushToken, findVendorToken, keepVendorToken, listPushTokens } from "./tokens.ts";
 import { sessionUpdates } from "./updates.ts";
 
 /** How connections of a machine are closed that is deleted (sync.md §0b.10). */
@@ -99,39 +98,15 @@ export const SYNC_HANDLERS: readonly CommandHandler[] = [
     return to.length;
   }),
   inTurn(SYNC_COMMANDS.addPushToken, (turn, { token }) => {
-    const now = turn.now();
-    turn.sql.exec(
-      `INSERT INTO sync_push_tokens (token, id, createdAt, updatedAt) VALUES (?1, ?2, ?3, ?3)
-       ON CONFLICT (token) DO UPDATE SET updatedAt = excluded.updatedAt`,
-      token,
-      newId(now),
-      now,
-    );
+    addPushToken(turn, token);
     return true;
   }),
-  inTurn(SYNC_COMMANDS.pushTokens, ({ sql }) => {
-    const found = sql.exec<{ id: string; token: string; createdAt: number; updatedAt: number }>(
-      "SELECT id, token, createdAt, updatedAt FROM sync_push_tokens ORDER BY createdAt DESC, id DESC",
-    );
-    return rowsOf(found, Number.POSITIVE_INFINITY).rows;
-  }),
+  inTurn(SYNC_COMMANDS.pushTokens, listPushTokens),
   inTurn(SYNC_COMMANDS.keepVendorToken, (turn, { vendor, token }) => {
-    turn.sql.exec(
-      "INSERT OR REPLACE INTO sync_vendor_tokens (vendor, token, updatedAt) VALUES (?, ?, ?)",
-      vendor,
-      token,
-      turn.now(),
-    );
+    keepVendorToken(turn, vendor, token);
     return true;
   }),
-  inTurn(SYNC_COMMANDS.vendorToken, ({ sql }, { vendor }) => {
-    const row = firstOf<{ token: string }>(
-      sql,
-      "SELECT token FROM sync_vendor_tokens WHERE vendor = ?",
-      vendor,
-    );
-    return row?.token ?? null;
-  }),
+  inTurn(SYNC_COMMANDS.vendorToken, (turn, { vendor }) => findVendorToken(turn, vendor)),
   inTurn(SYNC_COMMANDS.pushEvent, (turn, { sessionId, ...event }) => {
     if (openSession(turn.sql, sessionId) === null) return null;
     sessionUpdates.event(turn, sessionId, event);
