@@ -15,7 +15,7 @@ import type {
   PendingAck,
 } from "./extension.ts";
 import type { StreamHost } from "./host.ts";
-import type { Publication, Published } from "./publisher.ts";
+import type { Publication } from "./publisher.ts";
 
 /** What turns need from the hub. */
 type TurnPorts = {
@@ -64,7 +64,7 @@ export class KeptObjects {
 }
 
 /** Publishes inside a turn. */
-export type Publish = (publication: Publication) => Published;
+export type Publish = (publication: Publication) => void;
 
 /** Runs the extensions of a hub: everything of one turn is stored together, then sent in its order (HUB-2). */
 export class ExtensionTurns {
@@ -107,7 +107,6 @@ export class ExtensionTurns {
     if (published.kind === "refused") {
       throw new Error(`${publication.event} cannot be published: ${published.why}`);
     }
-    return published;
   };
 
   /** What an extension can do inside of {@link run}. */

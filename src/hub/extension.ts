@@ -3,7 +3,7 @@ import type { CallFailure } from "./core/calls.ts";
 import type { TurnedAway } from "./core/dialect.ts";
 import type { Selector } from "./core/session-index.ts";
 import type { HubEnv } from "./env.ts";
-import type { Audience, IncomingEvent, Publication, Published } from "./publisher.ts";
+import type { Audience, IncomingEvent, Publication } from "./publisher.ts";
 
 /**
  * The part of a feature inside a hub: state that must change in the same turn as the journal (who is where), and
@@ -72,8 +72,13 @@ export interface HubTurn {
   readonly sql: SqlStorage;
   /** Milliseconds. */
   now(): number;
-  /** Appends to the journal. Sockets get the event when the transaction is done. */
-  publish(publication: Publication): Published;
+  /**
+   * Appends to the journal. Sockets get the event when the transaction is done. What the hub would refuse, because
+   * no area names the event or its payload is over the limit, is a bug of the extension: limits at the door keep
+   * payloads smaller.
+   * @throws then, so that the whole turn is rolled back
+   */
+  publish(publication: Publication): void;
   /** Calls `task(key)` at or soon after `at` (milliseconds). A second call replaces the time. */
   schedule(key: string, at: number): void;
   /** Removes a scheduled task. */

@@ -210,6 +210,38 @@ describe("a signal that closes a client", () => {
   });
 });
 
+describe("HUB-2 a turn of an extension", () => {
+  it("is rolled back when it publishes what the hub refuses", async () => {
+    const large = { text: "x".repeat(KIND.limits.payloadBytes) };
+    const loud: HubExtension = {
+      ...plans,
+      name: "loud",
+      commands: [
+        {
+          name: "loud.publish",
+          run: (hub, event) =>
+            hub.turn((turn) => {
+              turn.schedule("it", 1);
+              const payload = event === "test.happened" ? large : {};
+              turn.publish({ event: String(event), payload, audience: null, topic: null });
+            }),
+        },
+      ],
+    };
+    const { hub } = setUp(GUILD, [loud]);
+    for (const [event, why] of [
+      ["test.unknown", "unknown_event"],
+      ["test.happened", "too_large"],
+    ]) {
+      await expect(hub.event((impl) => impl.command("loud.publish", event))).rejects.toThrow(
+        `${event} cannot be published: ${why}`,
+      );
+    }
+    expect(hub.impl.status().seq).toBe(0);
+    expect(hub.impl.host.store.readTask("loud/it")).toBeNull();
+  });
+});
+
 describe("the alarm", () => {
   /** A hub, and the times that its alarm was set for. */
   function counted() {

@@ -2,13 +2,7 @@ import { DEDUPE_TTL_MS, PUBLISHER_SEQ_JUMP_MAX } from "../protocol/limits.ts";
 import type { PublisherPosition } from "./core/journal.ts";
 import { decidePosition } from "./core/position.ts";
 import type { HubExtension, HubTurn, OutsideEvents } from "./extension.ts";
-import {
-  causedBy,
-  type IncomingEvent,
-  type IngestResult,
-  type Publication,
-  type Published,
-} from "./publisher.ts";
+import { causedBy, type IncomingEvent, type IngestResult, type Publication } from "./publisher.ts";
 
 /** What {@link ingestEvents} needs from the hub. */
 export type IngestPorts = {
@@ -17,10 +11,10 @@ export type IngestPorts = {
   /** Runs one transaction. */
   readonly turn: <T>(work: () => T) => T;
   readonly hubTurn: (
-    publish: (publication: Publication) => Published,
+    publish: (publication: Publication) => void,
     extension: HubExtension,
   ) => HubTurn;
-  readonly publish: (publication: Publication) => Published;
+  readonly publish: (publication: Publication) => void;
   readonly remember: (key: string, expiresAt: number, now: number) => boolean;
   /** Remembers several keys. @returns false when one of them is known already: some may be remembered then */
   readonly rememberAll: (keys: readonly string[], expiresAt: number, now: number) => boolean;

@@ -68,15 +68,18 @@ export type IncomingEvent = {
  */
 export function causedBy(
   event: Pick<IncomingEvent, "event" | "id" | "trace">,
-  publish: (publication: Publication) => Published,
-): (publication: Publication) => Published {
+  publish: (publication: Publication) => void,
+): (publication: Publication) => void {
   let { id } = event;
   return (caused) => {
     const publication = event.trace === undefined ? caused : { trace: event.trace, ...caused };
-    if (id === undefined || publication.event !== event.event) return publish(publication);
+    if (id === undefined || publication.event !== event.event) {
+      publish(publication);
+      return;
+    }
     const own = id;
     id = undefined;
-    return publish({ ...publication, id: own });
+    publish({ ...publication, id: own });
   };
 }
 
