@@ -35,6 +35,7 @@ const HUB_PORTS = [
   "src/hub/core/dialect.ts",
   "src/hub/core/journal.ts",
   "src/hub/core/session.ts",
+  "src/hub/dialects/json-frame.ts",
   "src/hub/dialects/socket-io.ts",
   "src/hub/edge/accept.ts",
   "src/hub/edge/hand-over.ts",

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Dialect } from "../hub/core/dialect.ts";
+import { jsonFrame } from "../hub/dialects/json-frame.ts";
 import { err, ok } from "../platform/result.ts";
 import { CLOSE_CODES, type CloseName } from "../protocol/close-codes.ts";
 import type { Heard, WholeClientSide } from "./client-side.ts";
@@ -50,14 +51,9 @@ export const OPCODE_DIALECT: Dialect = {
   hello: () => frame(OP.hello, null),
   probe: () => frame(OP.heartbeat, null),
   read(text) {
-    if (typeof text !== "string") return err("binary");
-    let json: unknown;
-    try {
-      json = JSON.parse(text);
-    } catch {
-      return err("not_json");
-    }
-    const read = Frame.safeParse(json);
+    const json = jsonFrame(text);
+    if (!json.ok) return json;
+    const read = Frame.safeParse(json.value);
     if (!read.success) return err("invalid_frame");
     const { op, d } = read.data;
     switch (op) {

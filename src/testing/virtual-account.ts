@@ -1,7 +1,6 @@
 import type { z } from "zod";
 import type { HubCommand } from "../hub/command.ts";
 import type { Transport } from "../hub/core/transport.ts";
-import { HANDOVER_HEADER, writeHandover } from "../hub/handover.ts";
 import { HubObject } from "../hub/hub-object.ts";
 import { ulidGenerator } from "../platform/ids.ts";
 import { HAPPY_SOCKET_IO_DIALECT } from "../features/sync/dialects/happy-socket-io.ts";
@@ -17,6 +16,7 @@ import {
 import { UPDATE } from "../features/sync/in-hub/updates.ts";
 import { admitted, userKind } from "../features/sync/user-kind.ts";
 import { err } from "../platform/result.ts";
+import { enterHub, sleepHub } from "./memory-hub.ts";
 import { MemoryObject, type MemorySocket } from "./memory-platform.ts";
 import { seededRandom } from "./random.ts";
 import { VirtualGuild } from "./virtual-guild.ts";
@@ -83,7 +83,7 @@ export class VirtualAccount {
     const owner = { ...this.caller, epoch, exp };
     const dialect = (socketIo ? HAPPY_SOCKET_IO_DIALECT : NATIVE_DIALECT).name;
     const { hub, identity } = admitted(owner, about);
-    const text = writeHandover({
+    return enterHub(this.hub, this.time, {
       v: 1,
       hub,
       batch: false,
@@ -91,15 +91,6 @@ export class VirtualAccount {
       identity,
       ...(edge === undefined ? {} : { edge }),
     });
-    const connecting = this.hub.connect({
-      headers: { get: (name) => (name === HANDOVER_HEADER ? text : null) },
-      signal: new AbortController().signal,
-    });
-    // Clients are let in one after the other.
-    await this.time.pass(100);
-    const answer = await connecting;
-    if (typeof answer === "number") throw new Error(`refused with ${answer}`);
-    return answer;
   }
 
   /** Sends an event of a native client. */
@@ -139,9 +130,8 @@ export class VirtualAccount {
   }
 
   /** Lets the hub sleep and wake, once nothing keeps it awake. */
-  async sleep(): Promise<void> {
-    for (let ms = 0; ms < 1_000 && this.hub.isBusy; ms += 1) await this.time.pass(1);
-    this.hub.evict();
+  sleep(): Promise<void> {
+    return sleepHub(this.hub, this.time);
   }
 }
 

@@ -1,9 +1,10 @@
 import type { HubExtension } from "../hub/extension.ts";
 import { GUILD_DIALECT } from "../hub/dialects/guild.ts";
-import { HANDOVER_HEADER, type Handover, writeHandover } from "../hub/handover.ts";
+import type { Handover } from "../hub/handover.ts";
 import { HubObject } from "../hub/hub-object.ts";
 import type { HubKind } from "../hub/kind.ts";
 import { desk, DESK_EVENTS } from "./desk-extension.ts";
+import { enterHub, sleepHub } from "./memory-hub.ts";
 import { MemoryObject, type MemorySocket } from "./memory-platform.ts";
 import { OPCODE_DIALECT } from "./opcode-dialect.ts";
 import { KIND, VirtualGuild } from "./virtual-guild.ts";
@@ -52,16 +53,8 @@ export class VirtualDesk {
       exp,
       ...(scope === undefined ? {} : { scope }),
     };
-    const text = writeHandover({ v: 1, hub: "alice", batch: false, identity, ...more });
-    const connecting = this.hub.connect({
-      headers: { get: (name) => (name === HANDOVER_HEADER ? text : null) },
-      signal: new AbortController().signal,
-    });
-    // Clients are let in one after the other.
-    await this.time.pass(100);
-    const answer = await connecting;
-    if (typeof answer === "number") throw new Error(`refused with ${answer}`);
-    return answer;
+    const handover: Handover = { v: 1, hub: "alice", batch: false, identity, ...more };
+    return enterHub(this.hub, this.time, handover);
   }
 
   /** Sends a message. @returns the name under which its answer comes */
@@ -78,9 +71,8 @@ export class VirtualDesk {
   }
 
   /** Lets the hub sleep and wake, once nothing keeps it awake. */
-  async sleep(): Promise<void> {
-    for (let ms = 0; ms < 1_000 && this.hub.isBusy; ms += 1) await this.time.pass(1);
-    this.hub.evict();
+  sleep(): Promise<void> {
+    return sleepHub(this.hub, this.time);
   }
 
   /** A client that has registered a method. */

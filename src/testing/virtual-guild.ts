@@ -1,7 +1,7 @@
 import type { Transport } from "../hub/core/transport.ts";
 import { type HubEnv, readRelayName, relayName } from "../hub/env.ts";
 import type { HubExtension, HubTurn } from "../hub/extension.ts";
-import { HANDOVER_HEADER, type Handover, writeHandover } from "../hub/handover.ts";
+import type { Handover } from "../hub/handover.ts";
 import { HubObject } from "../hub/hub-object.ts";
 import type { Audience, Published } from "../hub/publisher.ts";
 import { guildKind } from "../hub/guild-kind.ts";
@@ -11,6 +11,7 @@ import type { Upgrade } from "../hub/runtime.ts";
 import type { Principal } from "../platform/auth/principal.ts";
 import { ulidGenerator } from "../platform/ids.ts";
 import { ok } from "../platform/result.ts";
+import { upgradeOf } from "./memory-hub.ts";
 import {
   type Caller,
   MemoryObject,
@@ -33,8 +34,6 @@ export const EPOCH = "epoch-1";
 const PATIENCE_MS = 20_000;
 /** Status when an object died (`routes/entry.ts`), or when it accepts no clients now. */
 export const COME_BACK_LATER = 503;
-/** Signal of a client that never aborts. */
-const STAYS: AbortSignal = new AbortController().signal;
 
 /** The fate of one call between objects: the time of each way, milliseconds, and whether it is lost. */
 export type Fate = {
@@ -254,11 +253,7 @@ export class VirtualGuild {
         ...(scope === undefined ? {} : { scope }),
       },
     };
-    const text = writeHandover(handover);
-    return {
-      headers: { get: (name) => (name === HANDOVER_HEADER ? text : null) },
-      signal: STAYS,
-    };
+    return upgradeOf(handover);
   }
 
   /** The outside of an object in this guild. */

@@ -10,6 +10,7 @@ import {
 import { SUBSCRIBE_CHANNELS_MAX } from "../../protocol/limits.ts";
 import type { Dialect, Intent } from "../core/dialect.ts";
 import type { Entry } from "../core/journal.ts";
+import { jsonFrame } from "./json-frame.ts";
 
 const v = PROTOCOL_VERSION;
 
@@ -87,13 +88,9 @@ export const GUILD_DIALECT: Dialect = {
 
 /** A missing or malformed token is refused like a wrong one, and that of an `auth` frame becomes empty. */
 function readFrame(data: string | ArrayBuffer): Result<ClientFrame, FrameErrorCode> {
-  if (typeof data !== "string") return err("binary");
-  let json: unknown;
-  try {
-    json = JSON.parse(data);
-  } catch {
-    return err("not_json");
-  }
+  const read = jsonFrame(data);
+  if (!read.ok) return read;
+  const { value: json } = read;
   const type = typeof json === "object" && json !== null && "type" in json ? json.type : undefined;
   if (typeof type !== "string" || !CLIENT_FRAME_TYPES.has(type)) return err("unknown_type");
   const frame = ClientFrame.safeParse(json);

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Dialect, Intent } from "../../../hub/core/dialect.ts";
 import type { Entry } from "../../../hub/core/journal.ts";
+import { jsonFrame } from "../../../hub/dialects/json-frame.ts";
 import { type Clock, systemClock } from "../../../platform/clock.ts";
 import { err, ok, type Result } from "../../../platform/result.ts";
 import type { CloseName } from "../../../protocol/close-codes.ts";
@@ -80,14 +81,9 @@ export const nativeDialect = (clock: Clock): Dialect => ({
   firstNumber: null,
   showsJumps: false,
   read(data) {
-    if (typeof data !== "string") return err("binary");
-    let json: unknown;
-    try {
-      json = JSON.parse(data);
-    } catch {
-      return err("not_json");
-    }
-    const frame = Envelope.safeParse(json);
+    const read = jsonFrame(data);
+    if (!read.ok) return read;
+    const frame = Envelope.safeParse(read.value);
     return frame.success ? intentOf(frame.data) : err("invalid_frame");
   },
   opened: ({ hub, connectionId, scope, now }) => {
