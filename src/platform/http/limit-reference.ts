@@ -50,7 +50,7 @@ const CHAPTERS = {
   },
   "The stream `/ws`": {
     TICKET_TTL_MS: "401: get a new one",
-    AUTHENTICATION_DEADLINE_MS: "close 4408",
+    AUTHENTICATION_DEADLINE_MS: "close 4408; 4007 for sync",
     UNAUTHENTICATED_FRAMES_MAX: "close 4429",
     CLIENT_FRAME_MAX_BYTES: "close 1009",
     FRAME_DEPTH_MAX: "the frame is unusable; 400 for contents and broadcasts of sync",
@@ -100,7 +100,7 @@ const CHAPTERS = {
     BATCH_MAX_BYTES: "the same",
   },
   "Socket.IO, `/socket.io/`": {
-    SOCKET_IO_CONNECT_DEADLINE_MS: "close 4408: no CONNECT packet has come",
+    SOCKET_IO_CONNECT_DEADLINE_MS: "close 4408, or 4007 for sync: no CONNECT packet has come",
     SOCKET_IO_REFUSED_MS: "the server closes a client that it has refused",
     ENGINE_IO_PING_INTERVAL_MS: "the server pings this often",
     ENGINE_IO_PING_TIMEOUT_MS: "close 1001: a ping was not answered",
