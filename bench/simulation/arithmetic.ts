@@ -61,14 +61,14 @@ export const ASSUMPTIONS = {
 /** Rows that SQLite writes: an index entry counts as a row, a delete as a write. */
 export const ROWS = {
   /**
-   * A published event at the hub: journal 1, its id 2 (with the index by expiry), the publisher's position 1, the
-   * state of the feature 1. When journal and ids are full, 3 deletes follow.
+   * A published event at the hub: journal 1, its id 1, the publisher's position 1, the state of the feature 1. When
+   * journal and ids are full, 2 deletes follow.
    */
-  hubEvent: 8,
+  hubEvent: 6,
   /** The same event at a relay: one row added to the replica, one deleted. */
   relayEvent: 2,
-  /** A used ticket: 2 rows added, 2 deleted. */
-  connect: 4,
+  /** A used ticket: one row added, one deleted. */
+  connect: 2,
 } as const;
 
 /** Days of {@link MONTH_SECONDS}. */

@@ -97,9 +97,9 @@ describe("a shard", () => {
 describe("the usage of a month", () => {
   test("each event is written by the space, and by each shard that follows it", () => {
     const events = 10 * (MONTH_SECONDS / 4);
-    expect(chatUsage(CHAT, 4).rowsWritten).toBeCloseTo(events * (8 + 4 * CHAT_ROWS.shardEvent));
+    expect(chatUsage(CHAT, 4).rowsWritten).toBeCloseTo(events * (6 + 4 * CHAT_ROWS.shardEvent));
     expect(journalPerUserUsage(CHAT).rowsWritten).toBeCloseTo(
-      events * (8 + 200 * CHAT_ROWS.userEvent),
+      events * (6 + 200 * CHAT_ROWS.userEvent),
     );
   });
 

@@ -541,7 +541,7 @@ describe("HUB-22 calls whose turn fails", () => {
     const { sql } = at.hub.storage;
     const exec = sql.exec.bind(sql);
     const refuses = (query: string, ...bindings: SqlStorageValue[]) => {
-      if (query.startsWith("INSERT INTO journal")) throw new Error("the disk is full");
+      if (query.startsWith("INSERT INTO entries")) throw new Error("the disk is full");
       return exec(query, ...bindings);
     };
     const failed = 3;

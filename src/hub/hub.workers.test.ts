@@ -385,11 +385,11 @@ describe("authentication (rooms.md §2)", () => {
     await hub("500").publish([publication()]);
     const ticket = await ticketFor(erin, { guildId: "500" });
     await runInDurableObject(hub("500"), (_, state) => {
-      state.storage.sql.exec("DROP TABLE journal");
+      state.storage.sql.exec("DROP TABLE entries");
     });
     const response = await upgrade(`?ticket=${ticket}&epoch=${epoch}&seq=0`);
     expect([response.status, response.headers.get("Retry-After")]).toEqual([503, "5"]);
-    expect(await response.text()).not.toContain("journal");
+    expect(await response.text()).not.toContain("entries");
   });
 
   test("a plain GET is a 426", async () => {

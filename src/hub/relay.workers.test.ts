@@ -249,7 +249,7 @@ describe("HUB-16 relays", () => {
     // As after a lost call: the hub has the event, and the relay was never called.
     await runInDurableObject(hub(), (_, { storage }) => {
       storage.sql.exec(
-        "INSERT INTO journal (seq, id, event, payload, ts, at, audience, topic, trace, total) SELECT 2, 'lost', event, payload, ts, at, audience, topic, trace, total FROM journal WHERE seq = 1",
+        "INSERT INTO entries (seq, total, envelope, payload) SELECT 2, total, json_set(envelope, '$.id', 'lost'), payload FROM entries WHERE seq = 1",
       );
     });
     await evictDurableObject(hub(), { webSockets: "hibernate" });
@@ -265,7 +265,7 @@ describe("HUB-16 relays", () => {
     await client.until(({ events }) => events.length === 1);
     await runInDurableObject(hub(), (_, { storage }) => {
       storage.sql.exec(
-        "INSERT INTO journal (seq, id, event, payload, ts, at, audience, topic, trace, total) SELECT 2, 'lost', event, payload, ts, at, audience, topic, trace, total FROM journal WHERE seq = 1",
+        "INSERT INTO entries (seq, total, envelope, payload) SELECT 2, total, json_set(envelope, '$.id', 'lost'), payload FROM entries WHERE seq = 1",
       );
       storage.sql.exec("INSERT OR REPLACE INTO tasks (key, at) VALUES ('hub/relays', 1)");
     });
@@ -344,7 +344,7 @@ describe("HUB-16 relays", () => {
     await client.until(({ events }) => events.length === 1);
     await runInDurableObject(hub(), (_, { storage }) => {
       storage.sql.exec(
-        "INSERT INTO journal (seq, id, event, payload, ts, at, audience, topic, trace, total) SELECT 2, 'lost', event, payload, ts, at, audience, topic, trace, total FROM journal WHERE seq = 1",
+        "INSERT INTO entries (seq, total, envelope, payload) SELECT 2, total, json_set(envelope, '$.id', 'lost'), payload FROM entries WHERE seq = 1",
       );
     });
     await evictDurableObject(hub(), { webSockets: "hibernate" });

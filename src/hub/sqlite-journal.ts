@@ -8,24 +8,29 @@ import {
 } from "./core/journal.ts";
 import type { HubRuntime } from "./runtime.ts";
 
-type EntryRow = Omit<Entry, "audience"> & { readonly audience: string | null };
+/** What is stored of an entry beside its payload, as JSON: binding a value costs more in workerd than encoding it. */
+type Envelope = Pick<Entry, "id" | "event" | "ts" | "at"> & Partial<Nullable>;
+/** Most entries have none of these. They are stored only if they are not null. */
+type Nullable = Pick<Entry, "audience" | "except" | "topic" | "trace">;
+const NOTHING: Nullable = { audience: null, except: null, topic: null, trace: null };
 
-const COLUMNS =
-  'seq, id, event, payload, ts, at, audience, topic, trace, except_connection AS "except"';
-const INSERTED =
-  "seq, id, event, payload, ts, at, audience, topic, trace, except_connection, total";
+type EntryRow = { readonly seq: number; readonly envelope: string; readonly payload: string };
+
 /** Parameters of a row, and how many rows a statement may have with its 100 parameters. */
-const ROW_LENGTH = 11;
-const ROWS_MAX = 9;
-const ROW = "(?,?,?,?,?,?,?,?,?,?,?)";
+const ROW_LENGTH = 4;
+const ROWS_MAX = 25;
 /** Statements that insert 1, 2, … rows, made once: SQLite finds a compiled one by its text. */
 const INSERTS = Array.from(
   { length: ROWS_MAX },
   (_, at) =>
-    `INSERT INTO journal (${INSERTED}) VALUES ${Array(at + 1)
-      .fill(ROW)
+    `INSERT INTO entries (seq, total, envelope, payload) VALUES ${Array(at + 1)
+      .fill("(?,?,?,?)")
       .join()}`,
 );
+
+/** Fact: the journal's epoch. The version before had it under another name. */
+const EPOCH_FACT = "journal epoch";
+const OLD_EPOCH_FACT = "epoch";
 
 /** Both ends of the journal, cached so that a publish or a trim needs no query for them. */
 type Ends = {
@@ -55,7 +60,7 @@ export class SqliteJournal {
     this.#storage = storage;
     this.sql = storage.sql;
     this.#migrate();
-    this.#epoch = this.readFact("epoch") ?? this.#newEpoch();
+    this.#epoch = this.readFact(EPOCH_FACT) ?? this.#newEpoch();
   }
 
   extent(): JournalExtent {
@@ -66,20 +71,7 @@ export class SqliteJournal {
   append(entry: Entry): void {
     const ends = this.#readEnds();
     const total = ends.total + entryBytes(entry);
-    this.#unwritten.push(
-      entry.seq,
-      entry.id,
-      entry.event,
-      entry.payload,
-      entry.ts,
-      entry.at,
-      entry.audience === null ? null : JSON.stringify(entry.audience),
-      entry.topic,
-      entry.trace,
-      // Entries of a hub of the version before have none.
-      entry.except ?? null,
-      total,
-    );
+    this.#unwritten.push(entry.seq, total, JSON.stringify(envelopeOf(entry)), entry.payload);
     if (this.#depth === 0) this.#write();
     if (ends.oldest > ends.head) {
       ends.oldest = entry.seq;
@@ -92,7 +84,7 @@ export class SqliteJournal {
   readAfter(after: number, limit: number, maxBytes = Number.POSITIVE_INFINITY): Entry[] {
     this.#write();
     const rows = this.sql.exec<EntryRow>(
-      `SELECT ${COLUMNS} FROM journal WHERE seq > ? ORDER BY seq LIMIT ?`,
+      `SELECT seq, envelope, payload FROM entries WHERE seq > ? ORDER BY seq LIMIT ?`,
       after,
       limit,
     );
@@ -110,7 +102,7 @@ export class SqliteJournal {
     this.#write();
     return this.sql
       .exec<EntryRow>(
-        `SELECT ${COLUMNS} FROM journal WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
+        `SELECT seq, envelope, payload FROM entries WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
         before,
         limit,
       )
@@ -126,8 +118,8 @@ export class SqliteJournal {
 
   adopt(epoch: string): void {
     this.transaction(() => {
-      this.sql.exec("DELETE FROM journal");
-      this.writeFact("epoch", epoch);
+      this.sql.exec("DELETE FROM entries");
+      this.writeFact(EPOCH_FACT, epoch);
     });
     this.#epoch = epoch;
     this.#ends = null;
@@ -146,7 +138,7 @@ export class SqliteJournal {
       const next = Math.max(ends.oldest + 1, ends.head - bounds.maxEvents + 1);
       ends = { ...ends, ...this.#readOldest(Math.min(next, ends.head)) };
     }
-    if (ends.oldest > oldest) this.sql.exec("DELETE FROM journal WHERE seq < ?", ends.oldest);
+    if (ends.oldest > oldest) this.sql.exec("DELETE FROM entries WHERE seq < ?", ends.oldest);
     this.#ends = ends;
   }
 
@@ -194,31 +186,55 @@ export class SqliteJournal {
   #migrate(): void {
     this.sql.exec(`
       CREATE TABLE IF NOT EXISTS facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS journal (
-        seq INTEGER PRIMARY KEY, id TEXT NOT NULL, event TEXT NOT NULL, payload TEXT NOT NULL,
-        ts INTEGER NOT NULL, at INTEGER NOT NULL, audience TEXT, topic TEXT, total INTEGER NOT NULL
+      CREATE TABLE IF NOT EXISTS entries (
+        seq INTEGER PRIMARY KEY, total INTEGER NOT NULL, envelope TEXT NOT NULL, payload TEXT NOT NULL
       );
     `);
-    const columns = this.sql
-      .exec<{ name: string }>("SELECT name FROM pragma_table_info('journal')")
-      .toArray()
-      .map(({ name }) => name);
-    // Journals of earlier versions do not have them.
-    for (const column of ["trace", "except_connection"]) {
-      if (!columns.includes(column)) this.sql.exec(`ALTER TABLE journal ADD COLUMN ${column} TEXT`);
-    }
+    if (this.readFact(OLD_EPOCH_FACT) !== null) this.#takeOver();
+  }
+
+  /**
+   * Moves the entries of the version before, which had a column for each member. Its epoch goes as well: if that
+   * version runs again, it begins a new journal instead of numbering from 1 under an epoch that clients know.
+   */
+  #takeOver(): void {
+    const { sql } = this;
+    this.#storage.transactionSync(() => {
+      const columns = new Set(
+        sql
+          .exec<{ name: string }>("SELECT name FROM pragma_table_info('journal')")
+          .toArray()
+          .map(({ name }) => name),
+      );
+      // Journals of earlier versions do not have them.
+      const [trace, except] = ["trace", "except_connection"].map((name) =>
+        columns.has(name) ? name : "NULL",
+      );
+      sql.exec("DELETE FROM entries");
+      if (columns.size > 0) {
+        sql.exec(`
+          INSERT INTO entries (seq, total, envelope, payload)
+            SELECT seq, total, json_object('id', id, 'event', event, 'ts', ts, 'at', at,
+              'audience', json(audience), 'except', ${except}, 'topic', topic, 'trace', ${trace}), payload
+            FROM journal;
+          DROP TABLE journal;
+        `);
+      }
+      sql.exec("DELETE FROM facts WHERE key = ?", EPOCH_FACT);
+      sql.exec("UPDATE facts SET key = ? WHERE key = ?", EPOCH_FACT, OLD_EPOCH_FACT);
+    });
   }
 
   #newEpoch(): string {
     const epoch = ulid();
-    this.writeFact("epoch", epoch);
+    this.writeFact(EPOCH_FACT, epoch);
     return epoch;
   }
 
   #readEnds(): Ends {
     if (this.#ends !== null) return this.#ends;
     const newest = this.first<{ seq: number; total: number }>(
-      "SELECT seq, total FROM journal ORDER BY seq DESC LIMIT 1",
+      "SELECT seq, total FROM entries ORDER BY seq DESC LIMIT 1",
     );
     const ends: Ends =
       newest === null
@@ -245,18 +261,34 @@ export class SqliteJournal {
     this.#write();
     const row = this.sql
       .exec<EntryRow & { total: number }>(
-        `SELECT ${COLUMNS}, total FROM journal WHERE seq >= ? ORDER BY seq LIMIT 1`,
+        `SELECT seq, envelope, payload, total FROM entries WHERE seq >= ? ORDER BY seq LIMIT 1`,
         from,
       )
       .one();
+    const entry = entryFromRow(row);
     return {
-      oldest: row.seq,
-      oldestAt: row.at,
-      totalBefore: row.total - entryBytes(entryFromRow(row)),
+      oldest: entry.seq,
+      oldestAt: entry.at,
+      totalBefore: row.total - entryBytes(entry),
     };
   }
 }
 
-function entryFromRow({ audience, ...row }: EntryRow): Entry {
-  return { ...row, audience: audience === null ? null : (JSON.parse(audience) as string[]) };
+function envelopeOf({ id, event, ts, at, audience, except, topic, trace }: Entry): Envelope {
+  const envelope: { -readonly [Member in keyof Envelope]: Envelope[Member] } = {
+    id,
+    event,
+    ts,
+    at,
+  };
+  if (audience !== null) envelope.audience = audience;
+  // Entries of a hub of the version before have none.
+  if (except !== null && except !== undefined) envelope.except = except;
+  if (topic !== null) envelope.topic = topic;
+  if (trace !== null) envelope.trace = trace;
+  return envelope;
+}
+
+function entryFromRow({ seq, envelope, payload }: EntryRow): Entry {
+  return { seq, payload, ...NOTHING, ...(JSON.parse(envelope) as Envelope) };
 }

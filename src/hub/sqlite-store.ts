@@ -2,13 +2,18 @@ import type { HubStore, PublisherPosition, RelayRow, Revocation } from "./core/j
 import type { HubRuntime } from "./runtime.ts";
 import { SqliteJournal } from "./sqlite-journal.ts";
 
-/** Expired keys are deleted at this interval, milliseconds, and at most so many at once. */
-const SWEEP_EVERY_MS = 60_000;
+/**
+ * A sweep looks at so many keys and deletes those that have expired. One comes after half as many new keys, so that at
+ * most as many expired keys are kept as live ones. An index by expiry would cost a row for each key instead.
+ */
 const SWEEP_KEYS = 500;
+/** Fact: the last key that a sweep has looked at. */
+const SWEPT_FACT = "dedupe swept";
 
 /** {@link HubStore} in the SQLite of a Durable Object (HUB-3). */
 export class SqliteStore extends SqliteJournal implements HubStore {
-  #sweptAt = 0;
+  /** New keys since the last sweep. A hub that seldom stays awake must sweep as well, so it begins anywhere. */
+  #unswept = Math.random() * (SWEEP_KEYS / 2);
   /** Whether there is any revocation; null: not looked up since the wake. */
   #hasRevocations: boolean | null = null;
   /** The tasks as they are stored; null: not read since the wake, or since a turn was rolled back. */
@@ -30,7 +35,7 @@ export class SqliteStore extends SqliteJournal implements HubStore {
 
   rememberAll(keys: readonly string[], expiresAt: number, now: number): boolean {
     if (keys.length === 0) return true;
-    this.#sweep(now);
+    this.#sweep(keys.length, now);
     this.sql.exec(
       `INSERT INTO dedupe (key, expires_at) SELECT value, ? FROM json_each(?) WHERE true
        ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at WHERE dedupe.expires_at <= ?`,
@@ -215,21 +220,32 @@ export class SqliteStore extends SqliteJournal implements HubStore {
   }
 
   /** Deletes some expired keys now and then, so that no single event has to delete all of them. */
-  #sweep(now: number): void {
-    if (now - this.#sweptAt < SWEEP_EVERY_MS) return;
-    const { rowsWritten } = this.sql.exec(
-      "DELETE FROM dedupe WHERE key IN (SELECT key FROM dedupe WHERE expires_at <= ? LIMIT ?)",
-      now,
-      SWEEP_KEYS,
+  #sweep(newKeys: number, now: number): void {
+    this.#unswept += newKeys;
+    if (this.#unswept < SWEEP_KEYS / 2) return;
+    this.#unswept = 0;
+    const after = this.readFact(SWEPT_FACT) ?? "";
+    const last = this.first<{ key: string }>(
+      "SELECT key FROM dedupe WHERE key > ? ORDER BY key LIMIT 1 OFFSET ?",
+      after,
+      SWEEP_KEYS - 1,
     );
-    // If more are left, the next call deletes more.
-    if (rowsWritten < SWEEP_KEYS) this.#sweptAt = now;
+    const upTo = last === null ? "" : " AND key <= ?";
+    const bindings = last === null ? [] : [last.key];
+    this.sql.exec(
+      `DELETE FROM dedupe WHERE key > ? AND expires_at <= ?${upTo}`,
+      after,
+      now,
+      ...bindings,
+    );
+    // After the last one it begins again.
+    this.writeFact(SWEPT_FACT, last?.key ?? "");
   }
 
   #migrate(): void {
     this.sql.exec(`
       CREATE TABLE IF NOT EXISTS dedupe (key TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) WITHOUT ROWID;
-      CREATE INDEX IF NOT EXISTS dedupe_by_expiry ON dedupe (expires_at);
+      
       CREATE TABLE IF NOT EXISTS filters (connection_id TEXT PRIMARY KEY, topics TEXT NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS tasks (key TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
       CREATE INDEX IF NOT EXISTS tasks_by_time ON tasks (at);

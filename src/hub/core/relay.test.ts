@@ -473,7 +473,7 @@ describe("HUB-1 a hub whose storage was restored to an older point", () => {
   /** The hub loses every event after this seq, and the memory of having had them. */
   const restore = (guild: VirtualGuild, seq: number): void => {
     const { sql } = guild.hub.storage;
-    sql.exec("DELETE FROM journal WHERE seq > ?", seq);
+    sql.exec("DELETE FROM entries WHERE seq > ?", seq);
     guild.hub.crash();
   };
   const epochOf = (guild: VirtualGuild): string => guild.hub.impl.host.store.extent().epoch;

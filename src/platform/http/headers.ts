@@ -43,9 +43,7 @@ const NO_PAGE = "default-src 'none'; frame-ancestors 'none'";
 export const securityHeaders = createMiddleware<AppEnv>(async (c, next) => {
   await next();
   if (c.res.status === 101) return;
-  // `c.header` copies the answer so that its headers can be changed. One copy is enough.
-  c.header("X-Request-Id", c.get("requestId"));
-  const { headers } = c.res;
+  const headers = withRequestId(c);
   headers.set("X-Content-Type-Options", "nosniff");
   headers.set("X-Frame-Options", "DENY");
   headers.set("Referrer-Policy", "no-referrer");
@@ -54,7 +52,19 @@ export const securityHeaders = createMiddleware<AppEnv>(async (c, next) => {
   // Pages and their files have set their own policy.
   if (!headers.has("Content-Security-Policy")) headers.set("Content-Security-Policy", NO_PAGE);
   if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
-  if (new URL(c.req.url).protocol === "https:") {
+  if (c.req.url.startsWith("https:")) {
     headers.set("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
   }
 });
+
+/** Sets the request's id in its answer. @returns the headers of the answer, which can be changed */
+function withRequestId(c: Context<AppEnv>): Headers {
+  const id = c.get("requestId");
+  try {
+    c.res.headers.set("X-Request-Id", id);
+  } catch {
+    // The headers of an answer from elsewhere, such as a page's file, cannot be changed. This copies the answer.
+    c.header("X-Request-Id", id);
+  }
+  return c.res.headers;
+}
