@@ -438,6 +438,33 @@ describe("sync.md §0b.11 an update", () => {
     const [, ...frames] = framesOf(native.socket);
     expect(frames.map(({ event }) => event)).toEqual(["update", "update", "update"]);
   });
+
+  it("alone takes a number: beats, presence, broadcasts, calls and notices take none", async () => {
+    const at = new VirtualAccount();
+    const { id, phone, agent, machine } = await everybody(at);
+    await at.session("before");
+    await agent.say("rpc-register", { method: `${id}:read` });
+    const ack = await phone.send("rpc-call", { method: `${id}:read`, params: "p" });
+    await agent.answer(agent.calls[0]?.id ?? "", "r");
+    expect(phone.answersTo(ack)).toEqual([{ ok: true, result: "r" }]);
+    await agent.say("session-alive", { sid: id, time: at.time.now, thinking: true });
+    const used = { key: "k", sessionId: id, tokens: { total: 1 }, cost: { total: 1 } };
+    await agent.say("usage-report", used);
+    await agent.say("session-end", { sid: id, time: at.time.now });
+    await agent.say("broadcast", { any: "thing" });
+    const message = { type: "hello", timestamp: 1 };
+    await at.run(SYNC_COMMANDS.broadcast, { message, filter: { type: "all" } });
+    const event = { sessionId: id, kind: "done", title: "t", body: "b" };
+    await at.run(SYNC_COMMANDS.pushEvent, event);
+    await machine.leave();
+    const told = ["activity", "usage", "session-event", "machine-activity", "machine-status"];
+    const heard = phone.ephemerals().map(({ type }) => type);
+    expect(heard).toEqual(expect.arrayContaining(told));
+    await at.session("after");
+    const [before, after] = phone.events("update").map(({ seq }) => Number(seq));
+    expect(after).toBe((before ?? 0) + 1);
+    expect(phone.ephemerals().filter((one) => "seq" in one)).toEqual([]);
+  });
 });
 
 describe("the journal of an account", () => {

@@ -110,6 +110,19 @@ describe("sync.md §6.8 a machine", () => {
     },
   );
 
+  it("that changes from a version which is not there yet stays as it is", async () => {
+    const at = new VirtualAccount();
+    const { machine, all } = await everybody(at);
+    const metadata = { result: "version-mismatch", version: 1, metadata: "m" };
+    const state = { result: "version-mismatch", version: 0, daemonState: null };
+    for (const expectedVersion of [2, 1_000, Number.MAX_SAFE_INTEGER]) {
+      const change = { machineId: "m1", metadata: "n", daemonState: "n", expectedVersion };
+      expect(await machine.ask("machine-update-metadata", change)).toEqual(metadata);
+      expect(await machine.ask("machine-update-state", change)).toEqual(state);
+    }
+    expect(whoHeard(all, "update")).toEqual([]);
+  });
+
   it("that is not the account's is answered with an error, and so is what no machine may have", async () => {
     const at = new VirtualAccount();
     const { phone, all } = await everybody(at);

@@ -176,6 +176,20 @@ describe("sync.md §6.8 a session", () => {
     });
   });
 
+  it("that changes from a version which is not there yet stays as it is", async () => {
+    const sessions = new Sessions();
+    const { phone, all } = await sessions.clients();
+    const { id: sid } = sessions;
+    const metadata = { result: "version-mismatch", version: 1, metadata: "m" };
+    const state = { result: "version-mismatch", version: 0, agentState: null };
+    for (const expectedVersion of [2, 1_000, Number.MAX_SAFE_INTEGER]) {
+      const change = { sid, metadata: "n", agentState: "n", expectedVersion };
+      expect(await phone.ask("update-metadata", change)).toEqual(metadata);
+      expect(await phone.ask("update-state", change)).toEqual(state);
+    }
+    expect(whoHeard(all, "update")).toEqual([]);
+  });
+
   it("takes only what the contract allows", async () => {
     const sessions = new Sessions();
     const { phone, all } = await sessions.clients();
