@@ -288,6 +288,27 @@ describe("the HTTP dialect of sync (sync.md §1)", () => {
     expect(await answerOf(response)).toEqual(unauthorized);
   });
 
+  it("logs no part of the secret, and no token", async () => {
+    const lines: string[] = [];
+    for (const level of ["debug", "info", "log", "warn", "error"] as const) {
+      vi.spyOn(console, level).mockImplementation((line) => void lines.push(String(line)));
+    }
+    const secret = "Zq7_vK3!mW9x-0123456789-abcdefghijk";
+    const variables = { HAPPY_MASTER_SECRET: secret };
+    const key = await newAccountKey();
+    const signedIn = await post("/v1/auth", await key.signs(), { variables });
+    const { token } = SignedIn.parse(await signedIn.json());
+    await call("POST", "/v1/auth/refresh", { token, variables });
+    await call("POST", "/v1/auth/refresh", { token: `${token}x`, variables });
+    areHubsAway = true;
+    expect((await call("POST", "/v1/auth/revoke", { token, variables })).status).toBe(500);
+    expect(lines.length).toBeGreaterThan(0);
+    const said = lines.join("\n");
+    // The original logged the first four characters with each request.
+    expect(said).not.toContain(secret.slice(0, 4));
+    expect(said).not.toContain(token.slice(-20));
+  });
+
   it("says which path is unknown, and which methods a path takes", async () => {
     for (const path of ["/v1", "/v1/nothing", "/v2/sessions/x/y", "/v3/z"]) {
       expect(await answerOf(await call("GET", path))).toEqual([

@@ -4,7 +4,7 @@ import {
   env,
   runInDurableObject,
 } from "cloudflare:test";
-import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { z } from "zod";
 import { createApp } from "../../app.ts";
 import { openTicket, sealTicket } from "../../hub/ticket.ts";
@@ -33,8 +33,10 @@ import {
   SYNC_LIST_MAX_LENGTH,
   SYNC_LISTED_ACTIVE_MS,
   SYNC_MESSAGES_ADDED_MAX,
+  SYNC_MESSAGES_PAGE_DEFAULT,
   SYNC_MESSAGES_PAGE_MAX,
   SYNC_NEWEST_MAX,
+  SYNC_PAGE_DEFAULT,
   SYNC_PAGE_MAX,
   SYNC_PING_INTERVAL_MS,
   SYNC_PING_TIMEOUT_MS,
@@ -46,6 +48,7 @@ import {
   SYNC_TOKEN_MAX_LENGTH,
   SYNC_UPDATE_MAX_BYTES,
   TICKET_TTL_MS,
+  UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
 } from "../../protocol/limits.ts";
 import { SOON } from "../../testing/soon.ts";
 import {
@@ -358,6 +361,7 @@ describe("the HTTP side of sync (sync.md §1, §3.1)", () => {
       expect(JSON.parse(text)).toMatchObject({
         message: "Welcome to Happy Server!",
         version: expect.any(String),
+        environment: env.ENVIRONMENT ?? "production",
         timestamp: expect.any(String),
       });
     }
@@ -827,6 +831,33 @@ describe("lists of sessions (sync.md §3.3)", () => {
       }
     },
   );
+
+  it("have 50 entries, and messages of v3 100, where no number is asked for", async () => {
+    expect([SYNC_PAGE_DEFAULT, SYNC_MESSAGES_PAGE_DEFAULT]).toEqual([50, 100]);
+    const account = await SyncAccount.create();
+    const { id } = await newSession(account);
+    for (let at = 0; at < SYNC_PAGE_DEFAULT; at += 1) {
+      await newSession(account);
+      await newMachine(account, { id: `m${at}` });
+    }
+    await newMachine(account, { id: "one-more" });
+    const v3 = `/v3/sessions/${id}/messages`;
+    for (const half of ["a", "b"]) {
+      const messages = Array.from({ length: SYNC_MESSAGES_ADDED_MAX }, (_, at) => ({
+        localId: `${half}${at}`,
+        content: "aGk=",
+      }));
+      await account.get(Heads, "POST", v3, { messages });
+    }
+    const sessions = await account.get(Page, "GET", "/v2/sessions");
+    expect([sessions.sessions.length, sessions.hasNext]).toEqual([SYNC_PAGE_DEFAULT, true]);
+    const { machines } = await account.get(Machines, "GET", "/v1/machines");
+    expect(machines).toHaveLength(SYNC_PAGE_DEFAULT);
+    const page = await account.get(MessagePage, "GET", `/v2/sessions/${id}/messages`);
+    expect(page.messages).toHaveLength(SYNC_PAGE_DEFAULT);
+    const range = await account.get(MessageRange, "GET", v3);
+    expect([range.messages.length, range.hasMore]).toEqual([SYNC_MESSAGES_PAGE_DEFAULT, true]);
+  });
 
   it("of active ones have those of the last 15 minutes, the last heard of first", async () => {
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
@@ -1767,6 +1798,31 @@ describe("upgrades (sync.md §6.1)", () => {
     last.webSocket?.close();
   });
 
+  it("that have not authenticated count for their address, over both dialects", async () => {
+    expect(UNAUTHENTICATED_SOCKETS_PER_ADDRESS).toBe(50);
+    const from = { "CF-Connecting-IP": "2001:db8:0:99::1" };
+    const socketIo = "/v1/updates/?EIO=4&transport=websocket";
+    const account = await SyncAccount.create();
+    const waiting: Response[] = [];
+    onTestFinished(() => {
+      for (const { webSocket } of waiting) {
+        webSocket?.accept();
+        webSocket?.close(1000);
+      }
+    });
+    for (let at = 0; at < UNAUTHENTICATED_SOCKETS_PER_ADDRESS; at += 1) {
+      waiting.push(await upgradeSync(at % 2 === 0 ? "/v1/updates" : socketIo, from));
+    }
+    expect(new Set(waiting.map(({ status }) => status))).toEqual(new Set([101]));
+    for (const path of ["/v1/updates", socketIo]) {
+      const over = await upgradeSync(path, from);
+      expect([over.status, await over.json()]).toEqual(refused(503));
+      expect(over.headers.get("Retry-After")).toBe("5");
+    }
+    // Who authenticates with the upgrade needs no such place.
+    (await account.connect("", from)).close();
+  });
+
   it("are refused from the 101st connection on, over both dialects", async () => {
     const account = await SyncAccount.create();
     const clients: (SyncNativeClient | SyncIoClient)[] = [];
@@ -1907,6 +1963,45 @@ describe("a client that says after the upgrade who it is (sync.md §6.3)", () =>
       expect(await client.ask("ping")).toEqual({});
       client.close();
     }
+  });
+
+  it("is none of its machine's connections until then, and is one from then on", async () => {
+    const account = await furnished();
+    const { id } = account.machine;
+    const isActive = async (): Promise<boolean> =>
+      (await account.get(OneMachine, "GET", `/v1/machines/${id}`)).machine.active;
+    const person = await account.connect();
+    const about = { clientType: "machine-scoped", machineId: id };
+    const machine = await openNative(`/v1/updates?${new URLSearchParams(about).toString()}`);
+    machine.say("machine-alive", { machineId: id, time: Date.now() });
+    machine.say("rpc-register", { method: `${id}:bash` });
+    await machine.hear("auth-error", 2);
+    expect(await isActive()).toBe(false);
+    const call = { method: `${id}:bash`, params: "p" };
+    expect(await person.ask("rpc-call", call)).toMatchObject({ ok: false });
+    expect((await person.caughtUp()).of("ephemeral")).toEqual([]);
+
+    machine.say("auth", { token: account.token, ...about });
+    await machine.hear("connected");
+    expect(await isActive()).toBe(true);
+    expect(await account.ask("GET", "/v1/websocket/stats")).toMatchObject([
+      200,
+      { totalConnections: 2, activeMachines: 1 },
+    ]);
+    await account.call("PUT", `/v1/machines/${id}/status`, { metadata: "newer" });
+    expect((await machine.caughtUp()).updates.map(({ body }) => body.t)).toEqual([
+      "update-machine",
+    ]);
+    machine.close();
+    await vi.waitUntil(async () => !(await isActive()), SOON);
+    const told = (await person.caughtUp()).of("ephemeral");
+    expect(told).toMatchObject([
+      { type: "machine-activity", id, active: true },
+      { type: "machine-status", machineId: id, online: true },
+      { type: "machine-activity", id, active: false },
+      { type: "machine-status", machineId: id, online: false },
+    ]);
+    person.close();
   });
 
   it("may say it in the other envelope", async () => {
