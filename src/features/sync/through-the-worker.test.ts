@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { SYNC_WINDOW_BYTES, UNACKNOWLEDGED_BYTES_MAX } from "../../protocol/limits.ts";
+import {
+  SYNC_CALL_MAX_BYTES,
+  SYNC_CALL_TIMEOUT_MS,
+  SYNC_WINDOW_BYTES,
+  UNACKNOWLEDGED_BYTES_MAX,
+} from "../../protocol/limits.ts";
 import { SYNC_DIALECTS } from "../../testing/sync-client.ts";
 import { SyncEdgeClient } from "../../testing/sync-edge.ts";
 import { VirtualAccount } from "../../testing/virtual-account.ts";
@@ -34,6 +39,40 @@ describe("clients of sync, through the Worker to the hub", () => {
     const waits = await phone.send("rpc-call", { method });
     expect(phone.answerTo(waits)).toBeUndefined();
   });
+
+  it.each(SYNC_DIALECTS)(
+    "hear and call as ever while one is asked more than it reads (%s)",
+    async (dialect) => {
+      const at = new VirtualAccount();
+      const { agent, phone, method } = await pair(at, dialect);
+      const about = { clientType: "session-scoped", sessionId: await at.session("quick") };
+      const quick = await SyncEdgeClient.connect(at, about, dialect);
+      const other = await SyncEdgeClient.connect(at, {}, dialect);
+      const ask = { method: `${about.sessionId}:read`, params: "p" };
+      await quick.send("rpc-register", { method: ask.method });
+      const params = "x".repeat(SYNC_CALL_MAX_BYTES);
+      const most = 2 * UNACKNOWLEDGED_BYTES_MAX;
+      const acks: string[] = [];
+      for (let sent = 0; sent < most; sent += params.length) {
+        // The agent reads nothing: it answers neither calls nor pings.
+        acks.push(await phone.send("rpc-call", { method, params }));
+        const session = await at.session(`during ${sent}`);
+        const ack = await other.send("rpc-call", ask);
+        expect(other.far.heard.some((text) => text.includes(session))).toBe(true);
+        await quick.settle();
+        await quick.answer(quick.calls.at(-1) ?? "", "r");
+        await other.settle();
+        expect(other.answerTo(ack)).toEqual({ ok: true, result: "r" });
+      }
+      // Either it is closed, or further calls fail at once until it reads: it is never sent more than this.
+      const length = agent.far.heard.reduce((sum, text) => sum + text.length, 0);
+      expect(length).toBeLessThan(UNACKNOWLEDGED_BYTES_MAX + 2 * params.length);
+      await at.time.pass(SYNC_CALL_TIMEOUT_MS);
+      for (const one of [phone, other, quick]) await one.settle();
+      for (const ack of acks) expect(phone.answerTo(ack)).toMatchObject({ ok: false });
+      expect([phone, other, quick].map(({ far }) => far.closed)).toEqual([null, null, null]);
+    },
+  );
 
   it.each(SYNC_DIALECTS)(
     "are asked on, however much they were asked, without a single update (%s)",
