@@ -5,7 +5,7 @@ import {
   SYNC_WINDOW_BYTES,
   UNACKNOWLEDGED_BYTES_MAX,
 } from "../../protocol/limits.ts";
-import { SYNC_DIALECTS } from "../../testing/sync-client.ts";
+import { SYNC_DIALECTS, type SyncDialect } from "../../testing/sync-client.ts";
 import { SyncEdgeClient } from "../../testing/sync-edge.ts";
 import { VirtualAccount } from "../../testing/virtual-account.ts";
 
@@ -33,12 +33,36 @@ describe("clients of sync, through the Worker to the hub", () => {
     const away = await SyncEdgeClient.connect(at, { clientType: "machine-scoped" }, dialect);
     expect(away.far.closed?.code).toBe(4004);
     expect(away.far.heard.at(-1)).toContain("Machine ID required");
-    // A goodbye is a goodbye also behind the Worker, and a loss is a loss.
-    agent.far.breakOff();
-    await phone.settle();
-    const waits = await phone.send("rpc-call", { method });
-    expect(phone.answerTo(waits)).toBeUndefined();
   });
+
+  const lost = ({ far }: SyncEdgeClient): unknown => far.breakOff();
+  const withoutCode = ({ far }: SyncEdgeClient): unknown => far.end(1005, "");
+  const LEAVING: readonly (readonly [
+    SyncDialect,
+    string,
+    (client: SyncEdgeClient) => unknown,
+    boolean,
+  ])[] = [
+    ["native", "says goodbye", ({ far }) => far.end(1000), false],
+    ["native", "closes without a code", withoutCode, false],
+    ["native", "is lost", lost, true],
+    ["Socket.IO", "says goodbye", ({ far }) => far.say("41"), false],
+    // So does the published library when no ping has come in time, and then it comes back.
+    ["Socket.IO", "closes without a goodbye", withoutCode, true],
+    ["Socket.IO", "is lost", lost, true],
+  ];
+  it.each(LEAVING)(
+    "are waited for or not when one (%s) %s",
+    async (dialect, _, leaves, isAwaited) => {
+      const at = new VirtualAccount();
+      const { agent, phone, method } = await pair(at, dialect);
+      leaves(agent);
+      await phone.settle();
+      const ack = await phone.send("rpc-call", { method });
+      const missing = { ok: false, error: "RPC method not available" };
+      expect(phone.answerTo(ack)).toEqual(isAwaited ? undefined : missing);
+    },
+  );
 
   it.each(SYNC_DIALECTS)(
     "hear and call as ever while one is asked more than it reads (%s)",

@@ -33,6 +33,8 @@ export type EdgeClientPorts = ClientPlace & {
   readonly onHubFrame: (frame: string) => void;
   /** The hub has closed, or was lost. The client is closed in the same way after this. */
   readonly onHubEnd?: (end: SocketEnd) => void;
+  /** How the hub is told of a close of the client. Absent: as it was. */
+  readonly toldOf?: (end: SocketEnd) => SocketEnd;
   /** Both ends are closed, or will be as soon as they answer. */
   readonly onOver?: () => void;
 };
@@ -118,7 +120,8 @@ export class EdgeClient {
   #clientEnded(end: SocketEnd): void {
     if (this.#state !== "over") {
       this.#over();
-      if (this.#hub !== null) close(this.#hub, passedOn(end, CLIENT_LOST));
+      const told = this.#ports.toldOf?.(end) ?? end;
+      if (this.#hub !== null) close(this.#hub, passedOn(told, CLIENT_LOST));
     }
     this.#leave();
     // Its close is answered.

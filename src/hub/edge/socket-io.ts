@@ -32,7 +32,7 @@ import {
   type SocketIoOpened,
 } from "../dialects/socket-io.ts";
 import { EdgeClient, type ClientPlace } from "./edge-client.ts";
-import type { EdgeSocket, SocketEnd } from "./edge-socket.ts";
+import { CLIENT_LOST, type EdgeSocket, NO_STATUS, type SocketEnd } from "./edge-socket.ts";
 import { MARKED_PART, NOTHING, SentWindow, TOLD_PART, type Total } from "./sent-window.ts";
 
 /** What a client says of itself in its CONNECT packet, beside what its area reads. */
@@ -172,6 +172,8 @@ class SocketIo {
       onFrame: (data) => this.#take(data),
       onHubFrame: (frame) => this.#carry(frame),
       onHubEnd: (end) => this.#sayFarewell(end),
+      // A client that leaves says DISCONNECT. Without it, it has waited too long for a ping, and comes back.
+      toldOf: (end) => (end.code === NO_STATUS ? CLIENT_LOST : end),
       leave,
       closing,
       onOver: () => {
