@@ -548,6 +548,16 @@ describe.each([
     expect(await approve(token, ofAnn, "again")).toEqual(unauthorized);
   });
 
+  it("goes on when a token that was revoked before tries to revoke", async () => {
+    const { key, token } = await newAccount();
+    expect((await call("POST", "/v1/auth/revoke", { token })).status).toBe(200);
+    const publicKey = randomBase64(32);
+    await ask(publicKey);
+    expect(await approve(await signIn(key), publicKey, "r")).toEqual(success);
+    expect((await call("POST", "/v1/auth/revoke", { token })).status).toBe(401);
+    expect((await picked(publicKey)).response).toBe("r");
+  });
+
   it("gives its answer for a minute after it was picked up, and then begins anew", async () => {
     const { token } = await newAccount();
     const publicKey = randomBase64(32);

@@ -2,6 +2,7 @@ import {
   applyD1Migrations,
   createExecutionContext,
   env,
+  runDurableObjectAlarm,
   runInDurableObject,
 } from "cloudflare:test";
 import { afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
@@ -1796,6 +1797,36 @@ describe("upgrades (sync.md §6.1)", () => {
     // Nobody else is.
     (await (await SyncAccount.create()).connect()).close();
     last.webSocket?.close();
+  });
+
+  it("end with their token, whichever way it came", async () => {
+    const account = await SyncAccount.create();
+    const id = await idOf(account);
+    const owner = { account: id, epoch: 0 };
+    const token = await accountTokens(env.HAPPY_MASTER_SECRET, 60).create(owner, Date.now());
+    const ticket = await callSync("POST", "/v1/websocket/ticket", { token });
+    const { ticket: text } = Ticket.parse(await ticket.json());
+    const late = await openNative();
+    late.say("auth", { token });
+    await late.hear("connected");
+    const io = await openIo();
+    io.send(`40${JSON.stringify({ token })}`);
+    await io.answer("40");
+    const clients = [
+      await openNative("/v1/updates", { Authorization: `Bearer ${token}` }),
+      await openNative(`/v1/updates?token=${encodeURIComponent(token)}`),
+      await openNative(`/v1/updates?ticket=${text}`),
+      late,
+      io,
+    ];
+    const forEver = await account.connect();
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
+    await runDurableObjectAlarm(env.USER_HUB.getByName(id));
+    for (const client of clients) {
+      expect(await client.isClosed()).toBe(SYNC_CLOSE_CODES.authFailed);
+    }
+    expect((await forEver.caughtUp()).closed).toBeNull();
+    forEver.close();
   });
 
   it("that have not authenticated count for their address, over both dialects", async () => {

@@ -50,7 +50,13 @@ type Call = {
   /** Different for each, so that one can see who was asked. */
   readonly params: string;
   readonly at: number;
-  where: "waits" | { readonly sentTo: SyncClient } | { readonly answer: unknown } | "caller left";
+  where:
+    | "waits"
+    | { readonly sentTo: SyncClient }
+    | { readonly answer: unknown }
+    | "caller left"
+    /** Its caller left while it waited: nobody is asked. */
+    | "dropped";
 };
 
 /** The account beside a model of it, which says what each step must lead to. */
@@ -110,7 +116,8 @@ class Model {
       expect(
         this.#everybody.flatMap(({ calls }) => calls).filter((c) => c.params === params),
       ).toHaveLength(asked.length);
-      if (where === "caller left") continue;
+      if (where === "dropped") expect(asked).toHaveLength(0);
+      if (where === "caller left" || where === "dropped") continue;
       const isOver = typeof where === "object" && "answer" in where;
       expect(caller.answersTo(ack)).toEqual(isOver ? [where.answer] : []);
       if (where === "waits") expect(asked).toHaveLength(0);
@@ -194,8 +201,10 @@ class Model {
     for (const call of this.calls) {
       if (typeof call.where === "object" && "answer" in call.where) continue;
       // A crash takes all callers with it.
-      if (call.caller === client || how === "crash") call.where = "caller left";
-      else if (typeof call.where === "object" && call.where.sentTo === client) {
+      if (call.caller === client || how === "crash") {
+        const isUnsent = call.where === "waits" || call.where === "dropped";
+        call.where = isUnsent ? "dropped" : "caller left";
+      } else if (typeof call.where === "object" && call.where.sentTo === client) {
         call.where = { answer: { ok: false, error: GONE } };
       }
     }
@@ -226,9 +235,8 @@ describe("sync.md §0b.4 remote calls", () => {
         await model.run({ do: "pass", ms: 1 });
         // Nothing is left over.
         for (const { where } of model.calls) {
-          expect(where === "caller left" || (typeof where === "object" && "answer" in where)).toBe(
-            true,
-          );
+          const isOver = typeof where === "object" && "answer" in where;
+          expect(isOver || where === "caller left" || where === "dropped").toBe(true);
         }
         const waiting = "SELECT * FROM sync_waiting_calls";
         expect(model.at.hub.storage.sql.exec(waiting).toArray()).toEqual([]);

@@ -385,5 +385,9 @@ describe("sync.md §0b.4 a target that is away", () => {
       acks.push(await phone.send("rpc-call", bash()));
     expect(acks.flatMap((ack) => phone.answersTo(ack))).toEqual([]);
     expect(await phone.ask("rpc-call", bash())).toEqual(failed("RPC target is busy"));
+    // Those of a caller that leaves take up no place.
+    await phone.leave("lost");
+    const next = await calls.phone();
+    expect(await next.ask("rpc-call", bash())).toBeUndefined();
   });
 });
