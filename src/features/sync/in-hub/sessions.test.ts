@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 import type { z } from "zod";
 import { ulidGenerator } from "../../../platform/ids.ts";
 import {
+  SYNC_ALIVE_QUIET_MS,
   SYNC_CONTENT_MAX_LENGTH,
   SYNC_ID_MAX_LENGTH,
+  SYNC_INACTIVE_AFTER_MS,
   SYNC_STATE_MAX_BYTES,
   SYNC_STATE_MAX_LENGTH,
 } from "../../../protocol/limits.ts";
@@ -246,6 +248,45 @@ describe("sync.md §6.8 a session", () => {
     const widest = "\u{4e2d}".repeat(SYNC_STATE_MAX_BYTES / 3 - 1);
     await at.session("t", { metadata: widest, agentState: widest });
     expect(phone.updates).toMatchObject([{ metadata: widest, agentState: widest }]);
+  });
+
+  it("has changed with a message, its metadata, its state, and what is heard of it", async () => {
+    const sessions = new Sessions();
+    const { agent } = await sessions.clients();
+    const { at, id: sid, other } = sessions;
+    const beat = (id: string) => agent.say("session-alive", { sid: id, time: at.time.now });
+    const messages = [{ localId: null, content: "m" }];
+    const changes: readonly (readonly [string, (id: string) => Promise<unknown>])[] = [
+      ["a message", (id) => agent.say("message", { sid: id, message: "m" })],
+      [
+        "a message of a request",
+        (id) => at.run(SYNC_COMMANDS.addMessages, { sessionId: id, messages }),
+      ],
+      [
+        "metadata",
+        (id) => agent.ask("update-metadata", { sid: id, metadata: "n", expectedVersion: 1 }),
+      ],
+      [
+        "state",
+        (id) => agent.ask("update-state", { sid: id, agentState: "n", expectedVersion: 0 }),
+      ],
+      ["a beat", beat],
+      ["its end", (id) => agent.say("session-end", { sid: id, time: at.time.now })],
+      ["a beat after its end", beat],
+      // The task that ends what was not heard of runs meanwhile.
+      ["silence", () => at.time.pass(SYNC_INACTIVE_AFTER_MS)],
+    ];
+    for (const [what, change] of changes) {
+      await at.time.pass(SYNC_ALIVE_QUIET_MS);
+      // The other one is in front before.
+      await agent.say("message", { sid: other, message: "m" });
+      await at.time.pass(1);
+      await change(sid);
+      const all = { limit: 10, showsDeleted: true };
+      const [first] = await at.run(SYNC_COMMANDS.recentSessions, all);
+      expect([what, first?.id]).toEqual([what, sid]);
+    }
+    expect(await at.run(SYNC_COMMANDS.session, { id: sid })).toMatchObject({ active: false });
   });
 
   it("is listed by its last change, in pages by its creation, and as active", async () => {
