@@ -1515,6 +1515,33 @@ describe("push tokens, and tokens of vendors (sync.md §3.7, §3.12)", () => {
     expect(await account.ask("GET", path)).toEqual([200, { token: "newer" }]);
   });
 
+  it("of vendors are of no use in another account, or for another vendor", async () => {
+    const [account, other] = [await furnished(), await furnished()];
+    const rowsOf = ({ machine }: Owned) =>
+      runInDurableObject(env.USER_HUB.getByName(machine.accountId), (_, { storage }) =>
+        storage.sql.exec<{ token: string }>("SELECT token FROM sync_vendor_tokens").toArray(),
+      );
+    const [{ token }] = z.tuple([z.object({ token: z.string() })]).parse(await rowsOf(account));
+    for (const [whose, vendor] of [
+      [other, "openai"],
+      [account, "gemini"],
+      [account, "openai"],
+    ] as const) {
+      await runInDurableObject(
+        env.USER_HUB.getByName(whose.machine.accountId),
+        (_, { storage }) => {
+          const insert = "INSERT OR REPLACE INTO sync_vendor_tokens VALUES (?, ?, 0)";
+          storage.sql.exec(insert, vendor, token);
+        },
+      );
+      const isInPlace = whose === account && vendor === "openai";
+      expect(await whose.ask("GET", `/v1/connect/${vendor}/token`)).toEqual([
+        200,
+        { token: isInPlace ? "secret" : null },
+      ]);
+    }
+  });
+
   it("are null where there is none", async () => {
     const account = await SyncAccount.create();
     expect(await account.ask("GET", "/v1/connect/gemini/token")).toEqual([200, { token: null }]);

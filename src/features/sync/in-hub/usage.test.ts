@@ -40,6 +40,23 @@ describe("sync.md §6.9 a usage report", () => {
     expect(agent.events("ephemeral")).toEqual([]);
   });
 
+  it("has its own place for each session and key", async () => {
+    const at = new VirtualAccount();
+    const phone = await SyncClient.connect(at);
+    const ids = [await at.session("one"), await at.session("two"), undefined];
+    const reports = ids.flatMap((sessionId) => ["a", "b"].map((key) => ({ key, sessionId })));
+    for (let i = 0; i < 2; i += 1) {
+      const answers: unknown[] = [];
+      for (const about of reports) {
+        const answer = await phone.ask("usage-report", { ...about, tokens: TOKENS, cost: COST });
+        answers.push((answer as { readonly reportId?: string }).reportId);
+      }
+      expect(new Set(answers).size).toBe(reports.length);
+    }
+    const sql = "SELECT COUNT(*) AS count FROM sync_usage_reports";
+    expect(at.hub.storage.sql.exec(sql).one()).toEqual({ count: reports.length });
+  });
+
   it("may belong to no session, and is told to nobody then", async () => {
     const at = new VirtualAccount();
     const phone = await SyncClient.connect(at);
