@@ -14,18 +14,18 @@ export type Metafile = {
 };
 
 /** Budget of the whole Worker, KiB of gzip. With all five areas it will be 450. */
-export const WORKER_MAX_KIB = 268;
+export const WORKER_MAX_KIB = 316;
 
 /** Budget of each part, KiB of gzip. Their sum is a little more than the whole, because not all grow at once. */
 const PART_MAX_KIB: Readonly<Record<string, number>> = {
-  libraries: 125,
-  protocol: 11,
-  platform: 26,
-  hub: 42,
+  libraries: 127,
+  protocol: 14,
+  platform: 30,
+  hub: 46,
   gateway: 8,
   rooms: 16,
   matches: 32,
-  sync: 26,
+  sync: 62,
   entry: 5,
 };
 
