@@ -75,12 +75,16 @@ export type Owned = { readonly session: Session; readonly machine: Machine };
  * @throws for a parameter that the tests do not know: say here what it names
  */
 export function pathFor(path: string, { session, machine }: Owned): string {
-  return path.replaceAll(/(?<=\/([^/]+)\/)\{(\w+)\}/g, (_, before: string, name: string) => {
-    if (name === "vendor") return "openai";
-    if (name === "id" && before === "sessions") return session.id;
-    if (name === "id" && before === "machines") return machine.id;
-    throw new Error(`${path} has a parameter ${name} after /${before}/ that no account owns here`);
+  const parts = path.split("/");
+  const named = parts.map((part, at) => {
+    const before = parts[at - 1] ?? "";
+    if (!part.startsWith("{")) return part;
+    if (part === "{vendor}") return "openai";
+    if (part === "{id}" && before === "sessions") return session.id;
+    if (part === "{id}" && before === "machines") return machine.id;
+    throw new Error(`${path} has a parameter ${part} after /${before}/ that no account owns here`);
   });
+  return named.join("/");
 }
 
 /** An account with one of everything. */
