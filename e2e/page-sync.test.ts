@@ -83,6 +83,10 @@ const isLive = async (page: Page): Promise<void> =>
     expect(await page.getByRole("status", { name: "Sync" }).textContent()).toBe("Live");
   });
 
+/** What the element says that has the focus. */
+const focused = (page: Page): Promise<unknown> =>
+  page.evaluate("document.activeElement.textContent");
+
 /** The row of a machine or session, by its name. */
 const row = (page: Page, name: string) =>
   page
@@ -216,6 +220,10 @@ describe("the key of an account", () => {
     await row(tab, "Machine …hine-1").waitFor();
     await tab.reload();
     await tab.getByText("Names and folders are encrypted").waitFor();
+    // It is asked once, and Enter at once changes nothing.
+    await tab.getByRole("heading", { name: "Remove the key from here?" }).waitFor();
+    expect(await focused(tab)).toBe("Keep the key");
+    await tab.getByRole("button", { name: "Remove the key", exact: true }).click();
     expect(await tab.evaluate("JSON.stringify({ ...localStorage })")).toBe("{}");
 
     const elsewhere = await openPage();
@@ -370,9 +378,22 @@ describe("signing out", () => {
     await signIn(second, code);
   });
 
-  it("here leaves terminals alone", async () => {
+  /** Signs in again. What was open before must not be, or the next Enter would answer it. */
+  async function expectNoDialog(page: Page, code: string): Promise<void> {
+    await page.getByLabel("Backup code").fill(code);
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Pair a terminal" }).waitFor();
+    await isLive(page);
+    expect(await page.getByRole("dialog").count()).toBe(0);
+    expect(await focused(page)).toBe("Sync");
+    await page.getByRole("button", { name: /key and sign-out$/ }).press("Enter");
+    await page.getByText("The account's key is on this page").waitFor();
+    expect(await focused(page)).toBe("Close");
+  }
+
+  it("here leaves terminals alone, and its dialog does not come back", async () => {
     const page = await openPage();
-    await createAccount(page, true);
+    const code = await createAccount(page, true);
     const terminal = terminalOf();
     await pair(page, terminal);
     await page.getByRole("button", { name: /key and sign-out$/ }).click();
@@ -479,6 +500,10 @@ describe.each(["light", "dark"] as const)("every view of sync, %s", (colorScheme
     await page.keyboard.press("Enter");
     await page.getByText("Names and folders are encrypted").waitFor({ state: "detached" });
     // The button is gone, and the focus is not lost.
-    expect(await page.evaluate("document.activeElement.textContent")).toBe("Sync");
+    expect(await focused(page)).toBe("Sync");
   });
 });
+    await page.getByText("npx happy auth login --force").waitFor();
+    await page.getByText("the machine a new id").waitFor();
+    await expectNoDialog(page, code);
+    await expectNoDialog(page, code);

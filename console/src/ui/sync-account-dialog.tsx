@@ -4,6 +4,7 @@ import { failureInWords } from "../failure-words.ts";
 import { notify } from "../notices.ts";
 import type { KeyPlace, SyncAccount } from "../sync/sync-account.ts";
 import { Dialog } from "./dialog.tsx";
+import { QuestionDialog } from "./question-dialog.tsx";
 
 /** The account that is signed in: where its key is, and how to sign out. */
 export function SyncAccountDialog({
@@ -15,15 +16,15 @@ export function SyncAccountDialog({
   readonly name: string;
   readonly onClose: () => void;
 }): JSX.Element {
-  const asking = useSignal<"out" | "everywhere" | null>(null);
-  if (asking.value !== null) {
-    return (
-      <SignOutDialog
-        account={account}
-        isEverywhere={asking.value === "everywhere"}
-        onClose={onClose}
-      />
-    );
+  const asking = useSignal<"key" | "out" | "everywhere" | null>(null);
+  switch (asking.value) {
+    case "key":
+      return <RemoveKeyDialog account={account} onClose={onClose} />;
+    case "out":
+      return <SignOutDialog account={account} onClose={onClose} />;
+    case "everywhere":
+      return <SignOutEverywhereDialog account={account} onClose={onClose} />;
+    case null:
   }
   const place = account.keyPlace.value;
   return (
@@ -35,9 +36,7 @@ export function SyncAccountDialog({
             type="button"
             class="button"
             onClick={() => {
-              account.lock();
-              notify("The key is gone from here. Names are encrypted again.");
-              onClose();
+              asking.value = "key";
             }}
           >
             Remove the key from here
@@ -63,7 +62,7 @@ export function SyncAccountDialog({
         </button>
       </div>
       <div class="dialog-actions">
-        <button type="button" class="button" onClick={onClose}>
+        <button type="button" class="button" autofocus onClick={onClose}>
           Close
         </button>
       </div>
@@ -83,53 +82,70 @@ function placeInWords(place: KeyPlace): string {
   }
 }
 
-function SignOutDialog({
-  account,
-  isEverywhere,
-  onClose,
-}: {
-  readonly account: SyncAccount;
-  readonly isEverywhere: boolean;
-  readonly onClose: () => void;
-}): JSX.Element {
-  const sending = useSignal(false);
-  const problem = useSignal("");
-  const signOut = async (): Promise<void> => {
-    if (sending.value) return;
-    if (!isEverywhere) {
-      account.signOut();
-      return;
-    }
-    sending.value = true;
-    const revoked = await account.signOutEverywhere();
-    sending.value = false;
-    if (revoked.ok) notify("Every device of this account is signed out.");
-    else problem.value = failureInWords(revoked.failure);
-  };
+type About = { readonly account: SyncAccount; readonly onClose: () => void };
+
+function RemoveKeyDialog({ account, onClose }: About): JSX.Element {
   return (
-    <Dialog title={isEverywhere ? "Sign out everywhere?" : "Sign out here?"} onClose={onClose}>
+    <QuestionDialog
+      title="Remove the key from here?"
+      no="Keep the key"
+      yes="Remove the key"
+      onYes={() => {
+        account.lock();
+        notify("The key is gone from here. Names are encrypted again.");
+        onClose();
+        return "";
+      }}
+      onClose={onClose}
+    >
       <p>
-        {isEverywhere
-          ? "Every phone, page and terminal of this account is signed out, and terminals have to be paired again. Nothing is deleted."
-          : "This page forgets the account and its key. Terminals and other devices stay signed in."}
+        Names are encrypted again, and no terminal can be paired here, until you paste the backup
+        code. Have you saved it?
+      </p>
+    </QuestionDialog>
+  );
+}
+
+/** Asks before this page forgets the account. */
+export function SignOutDialog({ account, onClose }: About): JSX.Element {
+  return (
+    <QuestionDialog
+      title="Sign out here?"
+      no="Stay signed in"
+      yes="Sign out"
+      onYes={() => {
+        account.signOut();
+        return "";
+      }}
+      onClose={onClose}
+    >
+      <p>This page forgets the account and its key. Terminals and other devices stay signed in.</p>
+      <p>You come back with the backup code. Have you saved it?</p>
+    </QuestionDialog>
+  );
+}
+
+function SignOutEverywhereDialog({ account, onClose }: About): JSX.Element {
+  return (
+    <QuestionDialog
+      title="Sign out everywhere?"
+      no="Stay signed in"
+      yes="Sign out everywhere"
+      onYes={async () => {
+        const revoked = await account.signOutEverywhere();
+        if (!revoked.ok) return failureInWords(revoked.failure);
+        notify("Every device of this account is signed out.");
+        return "";
+      }}
+      onClose={onClose}
+    >
+      <p>Every phone, page and terminal of this account is signed out. Nothing is deleted.</p>
+      <p>
+        Terminals have to be paired again, with <code>npx happy auth login --force</code> (without{" "}
+        <code>--force</code> they say that they are already authenticated). This gives the machine a
+        new id: it is listed anew, and you may remove its old entry.
       </p>
       <p>You come back with the backup code. Have you saved it?</p>
-      <p class="field-error" role="alert">
-        {problem.value}
-      </p>
-      <div class="dialog-actions">
-        <button type="button" class="button" autofocus onClick={onClose}>
-          Stay signed in
-        </button>
-        <button
-          type="button"
-          class="button-main button-main-danger"
-          aria-disabled={sending.value}
-          onClick={() => void signOut()}
-        >
-          {isEverywhere ? "Sign out everywhere" : "Sign out"}
-        </button>
-      </div>
-    </Dialog>
+    </QuestionDialog>
   );
 }

@@ -123,9 +123,13 @@ function SignedIn({ link }: { readonly link: string }): JSX.Element {
 
 /** The connection and the account, at the foot of the navigation. */
 export function SyncStatus(): JSX.Element | null {
-  const open = useSignal(false);
   const publicKey = account.publicKey.value;
-  if (publicKey === null) return null;
+  // What is open goes with its account: the next one must not find its dialog.
+  return publicKey === null ? null : <AccountFoot key={publicKey} publicKey={publicKey} />;
+}
+
+function AccountFoot({ publicKey }: { readonly publicKey: string }): JSX.Element {
+  const open = useSignal(false);
   const name = accountName(publicKey);
   return (
     <>
