@@ -256,6 +256,33 @@ function formsOf(secret: Buffer, code: string): readonly string[] {
   ];
 }
 
+describe("what a person types at once", () => {
+  /** Opens something by a click, and types before the page is painted again. */
+  const openAndType = (page: Page, button: string): Promise<unknown> =>
+    page.evaluate(`(async () => {
+      const buttons = [...document.querySelectorAll("button")];
+      buttons.find(({ textContent }) => textContent.trim() === "${button}").click();
+      // What the click asked for is rendered in a microtask. A frame, and a key, are tasks of their own.
+      for (let n = 0; n < 10; n += 1) await null;
+      document.execCommand("insertText", false, "typed");
+      return document.activeElement.value ?? document.activeElement.tagName;
+    })()`);
+
+  it("is in the field that was asked for", async () => {
+    const page = await openPage();
+    await createAccount(page);
+    expect(await openAndType(page, "Pair a terminal")).toBe("typed");
+    await page.keyboard.press("Escape");
+    const terminal = terminalOf();
+    await pair(page, terminal);
+    await terminal.machine("machine-1", LAPTOP);
+    await row(page, "ada-laptop").waitFor();
+    await page.reload();
+    await page.getByText("Names and folders are encrypted").waitFor();
+    expect(await openAndType(page, "Paste the code")).toBe("typed");
+  });
+});
+
 describe("a terminal", () => {
   it("of an older client gets the account's key, after a warning", async () => {
     const page = await openPage();

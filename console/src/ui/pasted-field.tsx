@@ -1,6 +1,6 @@
 import type { Signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId, useLayoutEffect, useRef } from "preact/hooks";
 
 /** A field for a code or a link that is pasted: one line, shown in two because it is long. Enter sends the form. */
 export function PastedField({
@@ -23,7 +23,8 @@ export function PastedField({
 }): JSX.Element {
   const id = useId();
   const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
+  // Before the next key: after a paint, what a person types at once would go elsewhere.
+  useLayoutEffect(() => {
     if (takesFocus) field.current?.focus();
   }, []);
   return (
