@@ -190,7 +190,11 @@ function printAddresses(): void {
           ]
         : []),
       ...(areas.includes("sync")
-        ? [`  Happy's client: HAPPY_SERVER_URL=${urls.worker} npx happy auth login`]
+        ? [
+            "  Happy's client, in a second terminal:",
+            `  export HAPPY_SERVER_URL=${urls.worker} HAPPY_WEBAPP_URL=${urls.worker}`,
+            "  npx happy auth login",
+          ]
         : []),
       "",
       output.dim(`  Logs: ${logDir} · Ctrl-C stops everything`),

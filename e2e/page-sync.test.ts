@@ -434,6 +434,13 @@ describe("signing out", () => {
   });
 });
 
+it("npm start prints how a client gets here, to be pasted as it is", () => {
+  const { worker } = stack.urls;
+  expect(stack.output()).toContain(
+    `export HAPPY_SERVER_URL=${worker} HAPPY_WEBAPP_URL=${worker}\n  npx happy auth login\n`,
+  );
+});
+
 it("a page that lost the server says so, comes back, and shows what happened meanwhile", async () => {
   const page = await openPage();
   await createAccount(page);
