@@ -101,12 +101,15 @@ describe("a new account", () => {
     const page = await openPage();
     await createAccount(page);
     await isLive(page);
-    await page.getByText("No terminal is paired yet").waitFor();
+    await page.getByText("No machine is here yet").waitFor();
 
     const terminal = terminalOf();
     const got = await pair(page, terminal);
     // A version and a public key: the account's own key stays on the page.
     expect([got.length, got[0]]).toEqual([33, 0]);
+    await page.getByText("The terminal is paired", { exact: true }).waitFor();
+    await page.getByText("npx happy daemon start", { exact: true }).waitFor();
+    expect(await page.getByText("npx happy auth login").count()).toBe(0);
 
     await terminal.machine("machine-1", LAPTOP);
     await row(page, "ada-laptop").getByText("Offline").waitFor();
@@ -217,13 +220,13 @@ describe("the key of an account", () => {
     await tab.getByRole("button", { name: /key and sign-out$/ }).click();
     await tab.getByText("is kept in this browser").waitFor();
     await tab.getByRole("button", { name: "Remove the key from here" }).click();
-    await row(tab, "Machine …hine-1").waitFor();
-    await tab.reload();
-    await tab.getByText("Names and folders are encrypted").waitFor();
     // It is asked once, and Enter at once changes nothing.
     await tab.getByRole("heading", { name: "Remove the key from here?" }).waitFor();
     expect(await focused(tab)).toBe("Keep the key");
     await tab.getByRole("button", { name: "Remove the key", exact: true }).click();
+    await row(tab, "Machine …hine-1").waitFor();
+    await tab.reload();
+    await tab.getByText("Names and folders are encrypted").waitFor();
     expect(await tab.evaluate("JSON.stringify({ ...localStorage })")).toBe("{}");
 
     const elsewhere = await openPage();
@@ -283,6 +286,87 @@ describe("what a person types at once", () => {
   });
 });
 
+describe("an account that is empty", () => {
+  it("is doubted after a code was pasted, not after it was made, and another code can be used", async () => {
+    const page = await openPage();
+    const code = await createAccount(page);
+    await page.getByText("No machine is here yet").waitFor();
+    const doubt = page.getByText("This account is new or empty");
+    expect(await doubt.count()).toBe(0);
+    const terminal = terminalOf();
+    await pair(page, terminal);
+    await terminal.machine("machine-1", LAPTOP);
+
+    const phone = await openPage({ viewport: { width: 390, height: HEIGHT } });
+    // One letter is wrong.
+    await signIn(phone, `${code.startsWith("A") ? "B" : "A"}${code.slice(1)}`);
+    await phone.getByText("This account is new or empty").waitFor();
+    await phone.getByRole("button", { name: "Use another code" }).press("Enter");
+    await phone.getByRole("button", { name: "Sign out", exact: true }).press("Enter");
+    await signIn(phone, code);
+    await row(phone, "ada-laptop").waitFor();
+    expect(await phone.getByText("This account is new or empty").count()).toBe(0);
+  });
+});
+
+describe("machines", () => {
+  it("of the same name are told apart, and one is removed after a question, by keyboard", async () => {
+    const page = await openPage({ viewport: { width: 390, height: HEIGHT } });
+    await createAccount(page);
+    const terminal = terminalOf();
+    await pair(page, terminal);
+    const vm = { host: "vm", platform: "linux" };
+    await terminal.machine("machine-1-aaaaaa", { ...vm, homeDir: "/home/ada" });
+    await terminal.machine("machine-2-bbbbbb", { ...vm, homeDir: "/root" });
+    const machines = page.getByRole("region", { name: "Machines" });
+    const [first, second] = [machines.getByText(/…aaaaaa/), machines.getByText(/…bbbbbb/)];
+    await first.waitFor();
+    expect(await first.textContent()).toMatch(/^Linux · …aaaaaa · added .+ · \/home\/ada$/);
+    expect(await second.textContent()).toMatch(/^Linux · …bbbbbb · added .+ · \/root$/);
+
+    const remove = page.getByRole("button", { name: "Remove vm (…bbbbbb)" });
+    await remove.press("Enter");
+    await page.getByRole("heading", { name: "Remove vm (…bbbbbb)?" }).waitFor();
+    expect(await focused(page)).toBe("Keep it");
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    expect(await terminal.statusOf("/v1/machines/machine-2-bbbbbb")).toBe(200);
+    await remove.press("Enter");
+    await page.getByText("It is not signed out").waitFor();
+    await page.getByRole("button", { name: "Remove", exact: true }).press("Enter");
+    await second.waitFor({ state: "detached" });
+    await eventually("the focus is on the page", async () => {
+      expect(await focused(page)).toBe("Sync");
+    });
+    expect(await terminal.statusOf("/v1/machines/machine-2-bbbbbb")).toBe(404);
+    expect(await terminal.statusOf("/v1/machines/machine-1-aaaaaa")).toBe(200);
+  });
+
+  it("and sessions that were not heard of for a minute are no claim", async () => {
+    const page = await openPage();
+    await createAccount(page, true);
+    const terminal = terminalOf();
+    await pair(page, terminal);
+    await terminal.machine("machine-1", LAPTOP);
+    await terminal.connect({ machineId: "machine-1" });
+    const id = await terminal.session("tag-1", PROJECT);
+    await row(page, "guildhub").getByText("Running").waitFor();
+    await page.getByText("1 of 1 machine online, 1 session running").waitFor();
+    await page.clock.setFixedTime(Date.now() + 130_000);
+    await page.reload();
+    for (const name of ["guildhub", "ada-laptop"]) {
+      await row(page, name).getByText("No news").waitFor();
+      await row(page, name).getByText("last seen 2 min ago").waitFor();
+    }
+    await page.getByText("0 of 1 machine online, 0 sessions running").waitFor();
+    // A beat is news, whatever the clock of this page says.
+    const agent = await terminal.connect({ sessionId: id });
+    agent.say("session-alive", { sid: id, time: Date.now(), thinking: false });
+    await row(page, "guildhub").getByText("Running").waitFor();
+    await row(page, "guildhub").getByText("active now").waitFor();
+  });
+});
+
 describe("a terminal", () => {
   it("of an older client gets the account's key, after a warning", async () => {
     const page = await openPage();
@@ -293,6 +377,7 @@ describe("a terminal", () => {
     await page.getByLabel("Link of the terminal").fill(terminal.link);
     await page.keyboard.press("Enter");
     await page.getByText("gets the account's key itself").waitFor();
+    await page.getByText(`${terminal.link.split("?")[1]?.slice(0, 12)}…`).waitFor();
     await page.getByRole("button", { name: "Allow", exact: true }).click();
     expect(await terminal.letIn()).toEqual(bytesOfCode(code));
     await terminal.machine("old-machine", { ...LAPTOP, platform: "linux" });
@@ -329,6 +414,7 @@ describe("a terminal", () => {
     await page.getByText("This link was used already").waitFor();
     await tried(terminalOf().link);
     await page.getByText("No terminal waits with this link").waitFor();
+    await page.getByText("forgotten within 15 minutes").waitFor();
     // A backup code in the wrong field is no link, and is not sent.
     const requests: string[] = [];
     page.on("request", (request) => requests.push(request.url()));
@@ -338,6 +424,22 @@ describe("a terminal", () => {
     await tried(refused.link);
     await page.getByRole("button", { name: "Do not allow" }).click();
     expect(await refused.ask()).toEqual({ state: "requested" });
+  });
+
+  it("is paired after the code where the key is not on the page, or not at all", async () => {
+    const page = await openPage();
+    const code = await createAccount(page);
+    await page.reload();
+    const open = page.getByRole("button", { name: "Pair a terminal" });
+    await open.press("Enter");
+    await page.getByRole("button", { name: "Cancel" }).press("Enter");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await open.press("Enter");
+    expect(await page.getByRole("button", { name: "Show names" }).count()).toBe(0);
+    await page.getByLabel("Backup code").fill(code);
+    await page.getByRole("button", { name: "Continue" }).press("Enter");
+    await page.getByLabel("Link of the terminal").waitFor();
+    expect(await page.evaluate("document.activeElement.tagName")).toBe("TEXTAREA");
   });
 
   it("is read from its picture by the camera, where the browser can", async () => {
@@ -392,6 +494,8 @@ describe("signing out", () => {
     await page.getByRole("button", { name: /key and sign-out$/ }).click();
     await page.getByRole("button", { name: "Sign out everywhere" }).click();
     await page.getByText("Have you saved it?").waitFor();
+    await page.getByText("npx happy auth login --force").waitFor();
+    await page.getByText("the machine a new id").waitFor();
     await page.getByRole("button", { name: "Sign out everywhere" }).click();
     await page.getByRole("button", { name: "Create an account" }).waitFor();
     await second.getByText("This account was signed out everywhere").waitFor();
@@ -403,6 +507,7 @@ describe("signing out", () => {
       expect(await one.evaluate("JSON.stringify({ ...sessionStorage })")).toBe("{}");
     }
     await signIn(second, code);
+    await expectNoDialog(page, code);
   });
 
   /** Signs in again. What was open before must not be, or the next Enter would answer it. */
@@ -431,6 +536,7 @@ describe("signing out", () => {
       "[{},{}]",
     );
     expect(await terminal.statusOf("/v1/sessions")).toBe(200);
+    await expectNoDialog(page, code);
   });
 });
 
@@ -486,7 +592,7 @@ describe.each(["light", "dark"] as const)("every view of sync, %s", (colorScheme
     await sound("a new account");
     await page.keyboard.press("Escape");
     const code = await createAccount(page);
-    await page.getByText("No terminal is paired yet").waitFor();
+    await page.getByText("No machine is here yet").waitFor();
     await sound("an empty account");
 
     const terminal = terminalOf(colorScheme === "light");
@@ -537,7 +643,3 @@ describe.each(["light", "dark"] as const)("every view of sync, %s", (colorScheme
     expect(await focused(page)).toBe("Sync");
   });
 });
-    await page.getByText("npx happy auth login --force").waitFor();
-    await page.getByText("the machine a new id").waitFor();
-    await expectNoDialog(page, code);
-    await expectNoDialog(page, code);

@@ -185,7 +185,7 @@ it("has sync beside its rooms, whose accounts are not those of the provider", as
   expect(await connection.count()).toBe(0);
   await goTo(page, "Sync");
   await connection.getByText("Live").waitFor();
-  await page.getByText("No terminal is paired yet").waitFor();
+  await page.getByText("No machine is here yet").waitFor();
   // Whoever leaves one stays signed in at the other.
   await page.getByRole("button", { name: /key and sign-out$/ }).click();
   await page.getByRole("button", { name: "Sign out here" }).click();

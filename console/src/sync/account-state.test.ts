@@ -58,7 +58,7 @@ function listed(
 
 const START = listed({ machines: [machineRow("m1")], sessions: [sessionRow("s1", { seq: 4 })] });
 const updated = (...bodies: readonly unknown[]): AccountState => bodies.reduce(applyUpdate, START);
-const told = (...data: readonly unknown[]): AccountState => data.reduce(applyEphemeral, START);
+const told = (data: unknown): AccountState => applyEphemeral(START, data, NOW);
 
 describe("lists", () => {
   it("are everything there is", () => {
@@ -71,6 +71,7 @@ describe("lists", () => {
       dataEncryptionKey: null,
       active: false,
       activeAt: NOW,
+      createdAt: NOW,
     });
     expect(START.sessions.get("s1")).toMatchObject({ seq: 4, active: true, thinking: false });
     const later = listed({ sessions: [sessionRow("s2")] }, START);
@@ -176,11 +177,18 @@ describe("what is told and not kept", () => {
     expect(state.machines.get("m1")).toMatchObject({ active: true, activeAt: NOW + 1 });
   });
 
+  it("is heard now, however slow the clock is that it names, and an end was when it was", () => {
+    const beat = { type: "activity", id: "s1", active: true, activeAt: NOW - 90_000 };
+    expect(told(beat).sessions.get("s1")?.activeAt).toBe(NOW);
+    const end = { ...beat, active: false };
+    expect(told(end).sessions.get("s1")?.activeAt).toBe(NOW - 90_000);
+  });
+
   it("says whether agents run, and whether they work", () => {
     const activity = { type: "activity", id: "s1", activeAt: NOW + 1 };
     const busy = told({ ...activity, active: true, thinking: true });
     expect(busy.sessions.get("s1")).toMatchObject({ active: true, thinking: true });
-    const ended = applyEphemeral(busy, { ...activity, active: false, thinking: true });
+    const ended = applyEphemeral(busy, { ...activity, active: false, thinking: true }, NOW);
     expect(ended.sessions.get("s1")).toMatchObject({ active: false, thinking: false });
   });
 
@@ -216,7 +224,8 @@ it("events that the lists contain already change nothing in the end", () => {
       });
       if (readAfter >= script.length) rows = server.rows();
       const shown = events.reduce(
-        (state, [kind, data]) => (kind === "update" ? applyUpdate : applyEphemeral)(state, data),
+        (state, [kind, data]) =>
+          kind === "update" ? applyUpdate(state, data) : applyEphemeral(state, data, NOW),
         listed({ sessions: rows }),
       );
       const { sessions } = listed({ sessions: server.rows() });

@@ -9,6 +9,8 @@ type Item = Sealed & {
   readonly active: boolean;
   /** When it was heard of last, milliseconds since 1970. */
   readonly activeAt: number;
+  /** When it was registered, milliseconds since 1970. */
+  readonly createdAt: number;
 };
 
 /** A machine on which sessions run. */
@@ -18,7 +20,6 @@ export type MachineView = Item;
 export type SessionView = Item & {
   /** Number of its messages. */
   readonly seq: number;
-  readonly createdAt: number;
   /** Whether its agent works on an answer. The server does not keep this: false until it is told. */
   readonly thinking: boolean;
 };
@@ -45,8 +46,7 @@ export function readSession(row: unknown): SessionView | null {
   if (!isRecord(row)) return null;
   const item = itemIn(row, row["id"] ?? row["sid"]);
   if (item === null) return null;
-  const createdAt = numberIn(row, "createdAt") ?? item.activeAt;
-  return { ...item, seq: numberIn(row, "seq") ?? 0, createdAt, thinking: false };
+  return { ...item, seq: numberIn(row, "seq") ?? 0, thinking: false };
 }
 
 function itemIn(row: Record<string, unknown>, id: unknown): Item | null {
@@ -63,6 +63,7 @@ function itemIn(row: Record<string, unknown>, id: unknown): Item | null {
     dataEncryptionKey: isText(dataEncryptionKey) ? dataEncryptionKey : null,
     active: active === true,
     activeAt,
+    createdAt: numberIn(row, "createdAt") ?? activeAt,
   };
 }
 
@@ -116,18 +117,21 @@ export function applyUpdate(state: AccountState, body: unknown): AccountState {
   }
 }
 
-/** The state after something that is told but not kept (sync.md §6.8). */
-export function applyEphemeral(state: AccountState, data: unknown): AccountState {
+/**
+ * The state after something that is told but not kept (sync.md §6.8).
+ * @param now milliseconds since 1970. A beat counts as heard now: the clock that it names may be slower than this one
+ */
+export function applyEphemeral(state: AccountState, data: unknown, now: number): AccountState {
   if (!isRecord(data)) return state;
   switch (data["type"]) {
     case "machine-activity": {
       const machine = known(state.machines, data["id"] ?? data["machineId"]);
-      return withMachine(state, machine === null ? null : { ...machine, ...activityIn(data) });
+      return withMachine(state, machine === null ? null : { ...machine, ...heardIn(data, now) });
     }
     case "activity": {
       const session = sessionOf(state, data);
       if (session === null) return state;
-      const activity = activityIn(data);
+      const activity = heardIn(data, now);
       const thinking = activity.active === true && data["thinking"] === true;
       return withSession(state, { ...session, ...activity, thinking });
     }
@@ -143,6 +147,12 @@ function activityIn(data: Record<string, unknown>): Partial<Pick<Item, "active" 
     ...(typeof active === "boolean" ? { active } : {}),
     ...(activeAt === null ? {} : { activeAt }),
   };
+}
+
+function heardIn(data: Record<string, unknown>, now: number): ReturnType<typeof activityIn> {
+  const activity = activityIn(data);
+  if (activity.active !== true) return activity;
+  return { ...activity, activeAt: Math.max(activity.activeAt ?? 0, now) };
 }
 
 function changedMachine(

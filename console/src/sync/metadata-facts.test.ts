@@ -1,27 +1,26 @@
 import { describe, expect, it } from "vitest";
 import { folderIn, machineFacts, sessionFacts } from "./metadata-facts.ts";
 
+const NOTHING_SAID = { name: null, host: null, platform: null, home: null };
+
 describe("what a machine says of itself", () => {
   it.each([
     [
       { host: "laptop", platform: "darwin" },
-      { name: "laptop", platform: "macOS" },
+      { name: "laptop", host: null, platform: "macOS", home: null },
     ],
     [
-      { host: "laptop", displayName: "Work" },
-      { name: "Work", platform: null },
+      { host: "laptop", displayName: "Work", homeDir: "/home/ada" },
+      { name: "Work", host: "laptop", platform: null, home: "/home/ada" },
     ],
     [
       { host: "x", platform: "plan9" },
-      { name: "x", platform: "plan9" },
+      { name: "x", host: null, platform: "plan9", home: null },
     ],
-    [{ host: "a\u202Eb\nc" }, { name: "ab c", platform: null }],
-    [
-      { host: 5, platform: [] },
-      { name: null, platform: null },
-    ],
-    [null, { name: null, platform: null }],
-    ["text", { name: null, platform: null }],
+    [{ host: "a\u202Eb\nc" }, { name: "ab c", host: null, platform: null, home: null }],
+    [{ host: 5, platform: [], homeDir: {} }, NOTHING_SAID],
+    [null, NOTHING_SAID],
+    ["text", NOTHING_SAID],
   ])("%j", (metadata, facts) => {
     expect(machineFacts(metadata)).toEqual(facts);
   });

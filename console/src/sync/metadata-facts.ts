@@ -3,8 +3,13 @@ import { shownText } from "../../../src/protocol/shown-text.ts";
 
 /** What a machine says of itself, cleaned for display; null: it does not say. */
 export type MachineFacts = {
+  /** What its person calls it, else its host. */
   readonly name: string | null;
+  /** Its host, where that is not its name. */
+  readonly host: string | null;
   readonly platform: string | null;
+  /** The folder of the person who runs it. */
+  readonly home: string | null;
 };
 
 /** What a session says of itself, cleaned for display; null: it does not say. */
@@ -31,10 +36,13 @@ const PLATFORMS: Readonly<Record<string, string>> = {
 /** Reads the metadata of a machine. @param metadata parsed JSON, of any shape */
 export function machineFacts(metadata: unknown): MachineFacts {
   const platform = textIn(metadata, "platform", NAME_MAX_LENGTH);
+  const host = textIn(metadata, "host", NAME_MAX_LENGTH);
+  const name = textIn(metadata, "displayName", NAME_MAX_LENGTH) ?? host;
   return {
-    name:
-      textIn(metadata, "displayName", NAME_MAX_LENGTH) ?? textIn(metadata, "host", NAME_MAX_LENGTH),
+    name,
+    host: host === name ? null : host,
     platform: platform === null ? null : (PLATFORMS[platform] ?? platform),
+    home: textIn(metadata, "homeDir", PATH_MAX_LENGTH),
   };
 }
 

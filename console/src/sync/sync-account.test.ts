@@ -1,7 +1,7 @@
 import { verify, createPublicKey } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 import { SOON } from "../../../src/testing/soon.ts";
-import { keysOf } from "./account-keys.ts";
+import { keysOf, newBoxKeys } from "./account-keys.ts";
 import { base64Of, base64UrlOf, type Bytes, bytesOfBase64, joined } from "./base64.ts";
 import { sealBox, sealSecretbox } from "./boxes.ts";
 import { AccountKeeper } from "./kept-account.ts";
@@ -74,6 +74,8 @@ class World {
         return Response.json(this.machines);
       case "GET /v1/sessions":
         return Response.json({ sessions: [] });
+      case "DELETE /v1/machines/gone":
+        return Response.json({ error: "Machine not found" }, { status: 404 });
       default:
         return Response.json({ success: true });
     }
@@ -283,6 +285,42 @@ describe("an account on the page", () => {
     world.isDown = true;
     expect((await account.signOutEverywhere()).ok).toBe(false);
     expect(account.phase.value).toBe("signed-in");
+  });
+
+  it("is new where it was made, and knows of the terminals that it let in", async () => {
+    const account = await world.page();
+    const facts = () => [account.isNew.value, account.hasPaired.value];
+    const { publicKey } = await newBoxKeys();
+    await account.create(SECRET, false);
+    expect(facts()).toEqual([true, false]);
+    await account.letIn({ key: publicKey, gets: "content-key" });
+    expect(facts()).toEqual([true, true]);
+    account.signOut();
+    await account.signIn(SECRET, false);
+    expect(facts()).toEqual([false, false]);
+    world.isDown = true;
+    expect((await account.letIn({ key: publicKey, gets: "content-key" })).ok).toBe(false);
+    account.signOut();
+    expect((await account.create(OTHER, false)).ok).toBe(false);
+    expect(facts()).toEqual([false, false]);
+  });
+
+  it("loses a machine that is removed or is gone already, and keeps it when that fails", async () => {
+    world.machines = ["m1", "a/b?", "gone"].map((id) => ({ ...machine(SECRET, id), id }));
+    const account = await world.page();
+    await account.signIn(SECRET, false);
+    account.watch();
+    const ids = () => [...account.state.value.machines.keys()];
+    await vi.waitFor(() => expect(ids()).toEqual(["m1", "a/b?", "gone"]), SOON);
+    expect(await account.removeMachine("a/b?")).toEqual({ ok: true, value: true });
+    expect(world.asked.at(-1)).toMatchObject({
+      method: "DELETE",
+      path: "/v1/machines/a%2Fb%3F",
+    });
+    expect(await account.removeMachine("gone")).toEqual({ ok: true, value: true });
+    world.isDown = true;
+    expect((await account.removeMachine("m1")).ok).toBe(false);
+    expect(ids()).toEqual(["m1"]);
   });
 
   it("lets no terminal in whose key nobody can have", async () => {

@@ -44,6 +44,10 @@ export class SyncAccount {
   readonly live = signal<LiveState>({ kind: "connecting" });
   /** Since when nothing arrives, milliseconds since 1970; null: something does, or never did. */
   readonly lostAt = signal<number | null>(null);
+  /** Whether this page has just made the account, so that nothing can be in it. */
+  readonly isNew = signal(false);
+  /** Whether this page has let a terminal in. The server does not say whether there are any. */
+  readonly hasPaired = signal(false);
   /** Decrypted metadata; see {@link OpenedMetadata}. */
   readonly opened: OpenedMetadata = new OpenedMetadata();
   /** Whether the account's key is on this page. */
@@ -75,8 +79,11 @@ export class SyncAccount {
           this.state.value = applyLists(this.state.value, machines, sessions);
         },
         onEvent: ({ kind, data }) => {
-          const apply = kind === "update" ? applyUpdate : applyEphemeral;
-          this.state.value = apply(this.state.value, data);
+          const before = this.state.value;
+          this.state.value =
+            kind === "update"
+              ? applyUpdate(before, data)
+              : applyEphemeral(before, data, Date.now());
         },
       },
     );
@@ -106,6 +113,13 @@ export class SyncAccount {
     if (entered.ok) return;
     this.why.value = entered.failure.message;
     this.phase.value = "stuck";
+  }
+
+  /** Creates the account of a fresh secret, and signs in. @param keep as in {@link signIn} */
+  async create(secret: Bytes, keep: boolean): Promise<Outcome<true>> {
+    const created = await this.signIn(secret, keep);
+    this.isNew.value = created.ok;
+    return created;
   }
 
   /**
@@ -178,7 +192,18 @@ export class SyncAccount {
     if (keys === null) return NOT_SIGNED_IN;
     const answer = await answerFor(terminal, keys);
     if (answer === null) return { ok: true, value: false };
-    return this.#api.approve(this.#token, terminal.key, answer);
+    const approved = await this.#api.approve(this.#token, terminal.key, answer);
+    if (approved.ok) this.hasPaired.value = true;
+    return approved;
+  }
+
+  /** Removes a machine from the account, also one that is gone already. It is not signed out. */
+  async removeMachine(id: string): Promise<Outcome<true>> {
+    const removed = await this.#api.removeMachine(this.#token, id);
+    if (!removed.ok && removed.failure.status !== 404) return removed;
+    // Without a connection no update says so.
+    this.state.value = applyUpdate(this.state.value, { t: "delete-machine", machineId: id });
+    return { ok: true, value: true };
   }
 
   async #signIn(keys: AccountKeys, place: () => KeyPlace): Promise<Outcome<true>> {
@@ -195,6 +220,8 @@ export class SyncAccount {
     this.#keys.value = keys;
     this.keyPlace.value = place;
     this.publicKey.value = publicKey;
+    this.isNew.value = false;
+    this.hasPaired.value = false;
     this.why.value = "";
     this.phase.value = "signed-in";
   }
@@ -215,7 +242,8 @@ export class SyncAccount {
   }
 }
 
-const REVOKED = "This account was signed out everywhere. Its backup code signs you in again.";
+const REVOKED =
+  "This account was signed out everywhere. Its backup code signs you in again. Terminals need: npx happy auth login --force";
 
 /** The page's own server, by WebSocket. */
 function openSocket(ticket: string): SocketLike {

@@ -27,7 +27,7 @@ const MACHINES_MAX = 200;
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 type Call = {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "DELETE";
   readonly path: string;
   readonly token?: string;
   readonly body?: object;
@@ -71,6 +71,12 @@ export class SyncApi {
     if (!machines.ok) return machines;
     if (!sessions.ok) return sessions;
     return { ok: true, value: { machines: machines.value, sessions: sessions.value } };
+  }
+
+  /** Removes a machine. Its sessions stay. */
+  async removeMachine(token: string, id: string): Promise<Outcome<true>> {
+    const path = `/v1/machines/${encodeURIComponent(id)}`;
+    return this.#ask({ method: "DELETE", path, token }, () => true);
   }
 
   async pairingStatus(terminal: Bytes): Promise<Outcome<PairingStatus>> {

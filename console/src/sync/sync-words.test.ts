@@ -1,19 +1,23 @@
 import { describe, expect, it } from "vitest";
+import { moment } from "../time-words.ts";
 import { failureOf, UNREACHABLE } from "../../../src/client/problem.ts";
 import { applyLists, NOTHING, type SessionView } from "./account-state.ts";
 import type { Opened } from "./opened-metadata.ts";
 import {
   accountAside,
   accountName,
-  fingerprint,
   lastActivity,
   liveStatus,
   liveTrouble,
+  machineInWords,
   machineName,
+  machineStatus,
+  notFoundInWords,
   notLetInInWords,
   sessionName,
   sessionStatus,
   shortId,
+  terminalKeyStart,
 } from "./sync-words.ts";
 
 const NOW = 1_800_000_000_000;
@@ -27,21 +31,23 @@ const item = (id: string, active: boolean) => ({
   dataEncryptionKey: null,
   active,
   activeAt: NOW,
+  createdAt: NOW,
 });
 const session = (id: string, active: boolean, thinking = false): SessionView => ({
   ...item(id, active),
   seq: 0,
-  createdAt: NOW,
   thinking,
 });
 
 describe("names", () => {
   const id = "01JDTKQ4ZXAB12CD";
+  const machine = { id, createdAt: NOW };
+  const added = `added ${moment(NOW)}`;
 
   it("are those of the metadata", () => {
-    expect(machineName({ id }, open({ host: "laptop", platform: "linux" }))).toEqual({
+    expect(machineName(machine, open({ host: "laptop", platform: "linux" }))).toEqual({
       name: "laptop",
-      more: "Linux",
+      more: `Linux · …AB12CD · ${added}`,
       sealed: false,
     });
     const metadata = { path: "/home/ada/app", homeDir: "/home/ada", host: "laptop" };
@@ -54,13 +60,28 @@ describe("names", () => {
     expect(titled.name).toBe("Fix the tests");
   });
 
+  it("of machines come with what tells them from others", () => {
+    const more = (metadata: object, of = machine): string => machineName(of, open(metadata)).more;
+    const host = { host: "vm", platform: "linux" };
+    const named = { ...host, displayName: "Build", homeDir: "/home/ada" };
+    expect(more(named)).toBe(`vm · Linux · …AB12CD · ${added} · /home/ada`);
+    const other = { id: "01JDTKQ4ZXAB12CE", createdAt: NOW + 86_400_000 };
+    expect(more(host, other)).toBe(`Linux · …AB12CE · added ${moment(other.createdAt)}`);
+    const words = [open(host), LOCKED].map((one) => machineInWords(machineName(machine, one), id));
+    expect(words).toEqual(["vm (…AB12CD)", "Machine …AB12CD"]);
+  });
+
   it.each<[Opened, string]>([
     [LOCKED, "Encrypted"],
     [{ kind: "opening" }, ""],
     [{ kind: "unreadable" }, "Encrypted with another key"],
     [open({}), "Without a name"],
   ])("are the ends of ids otherwise: %j", (opened, more) => {
-    expect(machineName({ id }, opened)).toEqual({ name: "Machine …AB12CD", more, sealed: true });
+    expect(machineName(machine, opened)).toEqual({
+      name: "Machine …AB12CD",
+      more: more === "" ? added : `${more} · ${added}`,
+      sealed: true,
+    });
     expect(sessionName({ id }, opened)).toEqual({ name: "Session …AB12CD", more, sealed: true });
   });
 
@@ -72,7 +93,9 @@ describe("names", () => {
 it.each([
   [true, 5_000, "active now"],
   [false, 5_000, "just now"],
-  [true, 180_000, "3 min ago"],
+  [true, 59_999, "active now"],
+  [true, 60_000, "last seen 1 min ago"],
+  [true, 180_000, "last seen 3 min ago"],
   [false, 7_200_000, "2 h ago"],
   [true, -5_000, "active now"],
 ])("active %s, heard of %d ms ago: %s", (active, ago, words) => {
@@ -84,19 +107,34 @@ it.each([
   [session("s", true, true), "Working"],
   [session("s", true), "Running"],
 ])("%#: a session's status", (one, words) => {
-  expect(sessionStatus(one).text).toBe(words);
+  expect(sessionStatus(one, NOW).text).toBe(words);
+});
+
+it("nothing is claimed of what was not heard of for a minute, but an end stays an end", () => {
+  for (const [ago, words] of [
+    [59_999, ["Working", "Online", "Ended", "Offline"]],
+    [60_000, ["No news", "No news", "Ended", "Offline"]],
+  ] as const) {
+    const now = NOW + ago;
+    expect([
+      sessionStatus(session("s", true, true), now).text,
+      machineStatus(item("m", true), now).text,
+      sessionStatus(session("s", false), now).text,
+      machineStatus(item("m", false), now).text,
+    ]).toEqual(words);
+  }
 });
 
 describe("beside the heading", () => {
   it("machines and sessions are counted", () => {
     const machines = [item("m1", true), item("m2", false)];
     const sessions = [session("s1", true), session("s2", false)];
-    expect(accountAside(NOTHING)).toBe("");
-    expect(accountAside(applyLists(NOTHING, [], []))).toBe("");
-    expect(accountAside(applyLists(NOTHING, machines, sessions))).toBe(
-      "1 of 2 machines online, 1 session running",
-    );
-    expect(accountAside(applyLists(NOTHING, [], sessions))).toBe("1 session running");
+    expect(accountAside(NOTHING, NOW)).toBe("");
+    expect(accountAside(applyLists(NOTHING, [], []), NOW)).toBe("");
+    const both = applyLists(NOTHING, machines, sessions);
+    expect(accountAside(both, NOW)).toBe("1 of 2 machines online, 1 session running");
+    expect(accountAside(both, NOW + 60_000)).toBe("0 of 2 machines online, 0 sessions running");
+    expect(accountAside(applyLists(NOTHING, [], sessions), NOW)).toBe("1 session running");
   });
 });
 
@@ -120,7 +158,18 @@ describe("the connection", () => {
 
 it("an account is known by the beginning of its key", () => {
   expect(accountName("ebVWLo/mVPlAeLES6KmLp5AfhTrmlb7X4OORC60ElmQ=")).toBe("Account 79b5 562e");
-  expect(fingerprint(Uint8Array.from([1, 2, 3, 4, 5, 6]), 3)).toBe("0102 0304 0506");
+});
+
+it("a terminal's key is shown as its link has it", () => {
+  const link = "happy://terminal?hKVaWexi-_0123456789abcdefghijklmnopqrstuvwxyz";
+  const key = Uint8Array.from(Buffer.from(link.split("?")[1] ?? "", "base64url"));
+  expect(terminalKeyStart(key)).toBe("hKVaWexi-_01…");
+});
+
+it("a terminal that stopped asking is forgotten in time, however old its link is", () => {
+  expect(notFoundInWords("unknown", "https://hub.test")).toContain(
+    "One that stops waiting is forgotten within 15 minutes.",
+  );
 });
 
 it("a terminal that is gone is no fault of the server", () => {

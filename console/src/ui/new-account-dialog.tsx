@@ -41,7 +41,7 @@ export function NewAccountDialog({
       return;
     }
     sending.value = true;
-    const created = await account.signIn(secret, keep.value);
+    const created = await account.create(secret, keep.value);
     sending.value = false;
     // The view of the account takes the place of this one.
     if (!created.ok) problem.value = failureInWords(created.failure);

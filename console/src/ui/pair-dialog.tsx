@@ -5,14 +5,11 @@ import { failureInWords } from "../failure-words.ts";
 import { notify } from "../notices.ts";
 import type { WaitingTerminal } from "../sync/pairing.ts";
 import type { SyncAccount } from "../sync/sync-account.ts";
-import { fingerprint, notFoundInWords, notLetInInWords } from "../sync/sync-words.ts";
+import { notFoundInWords, notLetInInWords, terminalKeyStart } from "../sync/sync-words.ts";
 import { CameraScan, canScan } from "./camera-scan.tsx";
 import { Dialog } from "./dialog.tsx";
 import { PastedField } from "./pasted-field.tsx";
 import { UnlockForm } from "./unlock-note.tsx";
-
-/** Groups of digits of a terminal's key that are shown. */
-const FINGERPRINT_GROUPS = 4;
 
 /** Lets a terminal into the account: its link, then what it will be able to do, then the answer. */
 export function PairDialog({
@@ -33,7 +30,7 @@ export function PairDialog({
           The terminal gets an encrypted answer, and only the account's key can make one. Paste the
           backup code to go on.
         </p>
-        <UnlockForm account={account} />
+        <UnlockForm account={account} action="Continue" onCancel={onClose} />
       </Dialog>
     );
   }
@@ -93,7 +90,8 @@ function FindStep({
           problem={problem}
           hint={
             <>
-              <code>npx happy auth login</code> prints it below its picture.
+              <code>npx happy auth login</code> prints it below its picture. Add{" "}
+              <code>--force</code> if it says that it is already authenticated.
             </>
           }
           takesFocus
@@ -151,15 +149,17 @@ function AllowStep({
     sending.value = false;
     if (!outcome.ok) problem.value = notLetInInWords(outcome.failure, location.origin);
     else if (outcome.value) {
-      notify("The terminal is signed in. Its machine appears here when it connects.");
+      notify(
+        "The terminal is paired. Next, in it: npx happy daemon start, or npx happy in a project.",
+      );
       onClose();
     } else problem.value = notFoundInWords("no-link", location.origin);
   };
   return (
     <Dialog title="Let this terminal in?" onClose={onClose}>
       <p>
-        Only if you have just started this sign-in yourself. Its key begins with{" "}
-        <code>{fingerprint(terminal.key, FINGERPRINT_GROUPS)}</code>.
+        Only if you have just started this sign-in yourself. The link in the terminal goes on with{" "}
+        <code>{terminalKeyStart(terminal.key)}</code> after <code>?</code> or <code>#key=</code>.
       </p>
       <p>
         It will run sessions in your account, and may change or delete what is in it until you sign

@@ -1,10 +1,12 @@
+import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useMemo } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import type { MachineView, SessionView } from "../sync/account-state.ts";
 import type { Status } from "../standing.ts";
 import type { SyncAccount } from "../sync/sync-account.ts";
 import {
   lastActivity,
+  machineInWords,
   machineName,
   machineStatus,
   type Named,
@@ -12,25 +14,36 @@ import {
   sessionStatus,
 } from "../sync/sync-words.ts";
 import { clock, count } from "../time-words.ts";
-import { useNow } from "./hooks.ts";
-import { LockIcon } from "./icons.tsx";
-
-/** How often times such as "3 min ago" are renewed, milliseconds. */
-const TICK_MS = 15_000;
+import { FirstSteps } from "./first-steps.tsx";
+import { CloseIcon, LockIcon } from "./icons.tsx";
+import { RemoveMachineDialog } from "./remove-machine-dialog.tsx";
+import { focusTitle } from "./view-head.tsx";
 
 /** The machines and sessions of an account. */
 export function SyncLists({
   account,
+  now,
   isBroken,
 }: {
   readonly account: SyncAccount;
+  /** Milliseconds since 1970. */
+  readonly now: number;
   /** Whether the page already says that there is no connection. */
   readonly isBroken: boolean;
 }): JSX.Element {
-  const now = useNow(TICK_MS);
   const { known, machines, sessions } = account.state.value;
+  /** Id of the machine that is about to be removed; null: none. */
+  const removing = useSignal<string | null>(null);
+  const leaving = machines.get(removing.value ?? "");
   const listed = useMemo(() => byActivity(machines.values()), [machines]);
   const { running, ended } = useMemo(() => sessionGroups(sessions.values()), [sessions]);
+  useEffect(() => {
+    // The button that asked is gone with its row.
+    if (leaving === undefined && removing.value !== null) {
+      removing.value = null;
+      focusTitle();
+    }
+  }, [leaving]);
   if (!known) {
     return (
       <div class="empty">
@@ -38,14 +51,15 @@ export function SyncLists({
       </div>
     );
   }
-  if (machines.size + sessions.size === 0) return <NoTerminal />;
+  if (machines.size + sessions.size === 0) return <FirstSteps account={account} />;
   const sessionRow = (session: SessionView): JSX.Element => (
     <Row
       key={session.id}
       item={session}
       named={sessionName(session, account.opened.of("session", session))}
-      status={sessionStatus(session)}
+      status={sessionStatus(session, now)}
       messages={session.seq}
+      onRemove={null}
       now={now}
     />
   );
@@ -57,8 +71,11 @@ export function SyncLists({
             key={machine.id}
             item={machine}
             named={machineName(machine, account.opened.of("machine", machine))}
-            status={machineStatus(machine)}
+            status={machineStatus(machine, now)}
             messages={null}
+            onRemove={() => {
+              removing.value = machine.id;
+            }}
             now={now}
           />
         )}
@@ -69,6 +86,15 @@ export function SyncLists({
       <Group title="Ended sessions" items={ended}>
         {sessionRow}
       </Group>
+      {leaving !== undefined && (
+        <RemoveMachineDialog
+          account={account}
+          machine={leaving}
+          onClose={() => {
+            removing.value = null;
+          }}
+        />
+      )}
     </>
   );
 }
@@ -118,9 +144,10 @@ function Group<T>({
 
 function Row({
   item: { id, active, activeAt },
-  named: { name, more, sealed },
+  named,
   status: { tone, text, more: explained },
   messages,
+  onRemove,
   now,
 }: {
   readonly item: MachineView;
@@ -128,8 +155,11 @@ function Row({
   readonly status: Status;
   /** Number of its messages; null: it has none. */
   readonly messages: number | null;
+  /** Null: it cannot be removed. */
+  readonly onRemove: (() => void) | null;
   readonly now: number;
 }): JSX.Element {
+  const { name, more, sealed } = named;
   return (
     <li class="item" title={id}>
       <span class={`dot dot-${tone}`} aria-hidden="true" />
@@ -156,30 +186,17 @@ function Row({
           {lastActivity(active, activeAt, now)}
         </time>
       </p>
+      {onRemove !== null && (
+        <button
+          type="button"
+          class="button-plain button-icon"
+          aria-label={`Remove ${machineInWords(named, id)}`}
+          title="Remove this machine"
+          onClick={onRemove}
+        >
+          <CloseIcon />
+        </button>
+      )}
     </li>
-  );
-}
-
-/** What signs a terminal in here. */
-const COMMANDS = [
-  `export HAPPY_SERVER_URL=${location.origin}`,
-  `export HAPPY_WEBAPP_URL=${location.origin}`,
-  "npx happy auth login",
-].join("\n");
-
-/** What to do first. */
-function NoTerminal(): JSX.Element {
-  return (
-    <div class="empty sync-start">
-      <p class="empty-title">No terminal is paired yet</p>
-      <p class="muted">On the machine where your agent runs:</p>
-      <pre>
-        <code>{COMMANDS}</code>
-      </pre>
-      <p class="muted">
-        Choose Web Browser, and this page asks whether to let the terminal in. From another device:
-        choose Mobile App, press Pair a terminal here, and paste the link that it prints.
-      </p>
-    </div>
   );
 }

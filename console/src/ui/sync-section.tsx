@@ -6,6 +6,7 @@ import { goTo, placeLink } from "../routes.ts";
 import { SyncAccount } from "../sync/sync-account.ts";
 import { accountAside, accountName, liveStatus, liveTrouble } from "../sync/sync-words.ts";
 import { SYNC_TAB } from "./areas.tsx";
+import { useNow } from "./hooks.ts";
 import { KeyIcon, PlusIcon } from "./icons.tsx";
 import { PairDialog } from "./pair-dialog.tsx";
 import { StatusLine, TroubleLine } from "./shell.tsx";
@@ -20,6 +21,9 @@ const account = new SyncAccount();
 
 /** What stands before a terminal's key in the address (console/src/connect.ts). */
 const PAIR = "pair-";
+
+/** How often times such as "3 min ago" are renewed, milliseconds. */
+const TICK_MS = 15_000;
 
 /** An account's machines and sessions, or how to sign in. */
 export function SyncView({ item }: { readonly item: string | null }): JSX.Element {
@@ -80,6 +84,7 @@ export function SyncView({ item }: { readonly item: string | null }): JSX.Elemen
 
 function SignedIn({ link }: { readonly link: string }): JSX.Element {
   const pairing = useSignal(link !== "");
+  const now = useNow(TICK_MS);
   const { value: state } = account.state;
   const trouble = liveTrouble(account.live.value, account.lostAt.value);
   return (
@@ -92,7 +97,7 @@ function SignedIn({ link }: { readonly link: string }): JSX.Element {
           account.watch();
         }}
       />
-      <ViewHead title={SYNC_TAB.title} aside={accountAside(state)}>
+      <ViewHead title={SYNC_TAB.title} aside={accountAside(state, now)}>
         <button
           type="button"
           class="button-main"
@@ -106,7 +111,7 @@ function SignedIn({ link }: { readonly link: string }): JSX.Element {
       {!account.hasKey.value && state.machines.size + state.sessions.size > 0 && (
         <UnlockNote account={account} />
       )}
-      <SyncLists account={account} isBroken={trouble !== ""} />
+      <SyncLists account={account} now={now} isBroken={trouble !== ""} />
       {pairing.value && (
         <PairDialog
           account={account}

@@ -16,7 +16,7 @@ export function UnlockNote({ account }: { readonly account: SyncAccount }): JSX.
         alone.
       </p>
       {open.value ? (
-        <UnlockForm account={account} />
+        <UnlockForm account={account} action="Show names" />
       ) : (
         <button
           type="button"
@@ -33,7 +33,17 @@ export function UnlockNote({ account }: { readonly account: SyncAccount }): JSX.
 }
 
 /** Takes the key of the account that is signed in. */
-export function UnlockForm({ account }: { readonly account: SyncAccount }): JSX.Element {
+export function UnlockForm({
+  account,
+  action,
+  onCancel = null,
+}: {
+  readonly account: SyncAccount;
+  /** What the person gets by it. */
+  readonly action: string;
+  /** In a dialog; null: there is nothing to leave. */
+  readonly onCancel?: (() => void) | null;
+}): JSX.Element {
   const code = useSignal("");
   const keep = useSignal(false);
   const problem = useSignal("");
@@ -53,9 +63,20 @@ export function UnlockForm({ account }: { readonly account: SyncAccount }): JSX.
     >
       <CodeField code={code} problem={problem} hint="It does not leave this page." takesFocus />
       <KeepKeyCheck keep={keep} />
-      <button type="submit" class="button-main">
-        Show names
-      </button>
+      {onCancel === null ? (
+        <button type="submit" class="button-main">
+          {action}
+        </button>
+      ) : (
+        <div class="dialog-actions">
+          <button type="button" class="button" onClick={onCancel}>
+            Cancel
+          </button>
+          <button type="submit" class="button-main">
+            {action}
+          </button>
+        </div>
+      )}
     </form>
   );
 }
