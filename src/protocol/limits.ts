@@ -447,7 +447,7 @@ export const SYNC_LIST_MAX_LENGTH = 8 * 1024 * 1024;
 /** Sessions of `GET /v1/sessions`, and messages of `GET /v1/sessions/:id/messages`: lists without pages (sync.md §3.3). */
 export const SYNC_NEWEST_MAX = 150;
 
-/** Entries of a page of sessions, machines, and messages of `/v2`. Over it: 400. */
+/** Entries of a page of sessions, machines, the feed, and messages of `/v2`. Over it: 400. */
 export const SYNC_PAGE_MAX = 200;
 export const SYNC_PAGE_DEFAULT = 50;
 
@@ -582,3 +582,25 @@ export const SYNC_EPHEMERAL_TOKEN_MS = 5 * 60_000;
 
 /** Counters of one usage report of sync. Over it: `{success: false}`. */
 export const SYNC_USAGE_COUNTERS_MAX = 64;
+
+/** Users that a search finds (sync.md §3.9). Over it: 400. */
+export const SYNC_USERS_FOUND_MAX = 50;
+export const SYNC_USERS_FOUND_DEFAULT = 10;
+
+/** Characters of the beginning of a username that is looked for (sync.md §3.9). Over it: 400. */
+export const SYNC_USER_QUERY_MAX_LENGTH = 100;
+
+/** Accounts of `GET /v1/friends`: friends first, then those who ask, then those who were asked. More are left out. */
+export const SYNC_FRIENDS_LISTED_MAX = 1_000;
+
+/** How long the feed does not tell the same of the same account again, milliseconds (sync.md §3.9). */
+export const SYNC_NOTIFIED_AGAIN_MS = 24 * 60 * 60_000;
+
+/** Posts that the feed of an account keeps. Others can cause them, so the oldest go. */
+export const SYNC_FEED_POSTS_MAX = 10_000;
+
+/** Messages of the outbox that a hub is told at once. */
+export const SYNC_OUTBOX_MESSAGES_MAX = 50;
+
+/** How long a hub remembers what it was told from the outbox, milliseconds: longer than a delivery can be under way. */
+export const SYNC_OUTBOX_REMEMBERED_MS = 24 * 60 * 60_000;

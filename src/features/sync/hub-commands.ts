@@ -2,7 +2,8 @@ import { z } from "zod";
 import { hubCommand, type HubCommand } from "../../hub/command.ts";
 import type { HubPublisher } from "../../hub/publisher.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
-import { Filter, Machine, Message, Session, SocketStats } from "./records.ts";
+import { RelationshipNews } from "./friends.ts";
+import { FeedPost, Filter, Machine, Message, Session, SocketStats } from "./records.ts";
 
 /** An account, as its token names it. */
 export type Caller = {
@@ -51,6 +52,12 @@ const PushToken = z.object({
   updatedAt: z.number(),
 });
 export type PushToken = z.infer<typeof PushToken>;
+
+/** What the hub of an account is told of changes between accounts. It takes each id once. */
+export const OutboxMessage = z.object({ id: z.string(), news: RelationshipNews });
+export type OutboxMessage = z.infer<typeof OutboxMessage>;
+/** Posts with numbers between these; null: no bound. */
+const FeedRange = { before: z.number().nullable(), after: z.number().nullable() };
 
 /** What the hub of an account does for the REST routes of sync. */
 export const SYNC_COMMANDS = {
@@ -144,6 +151,14 @@ export const SYNC_COMMANDS = {
     z.object({ sessionId: z.string(), kind: z.string(), title: z.string(), body: z.string() }),
     Found(z.enum(["no_tokens"])),
   ),
+  /** Takes messages of the outbox, in their order. */
+  hearOfOthers: hubCommand(
+    "sync.hearOfOthers",
+    z.object({ messages: z.array(OutboxMessage) }),
+    z.object({ feedSeq: z.number() }),
+  ),
+  /** Posts of the feed, newest first: those nearest to `after`, otherwise the newest ones. */
+  feed: hubCommand("sync.feed", Limit.extend(FeedRange), Part(FeedPost)),
 } as const;
 
 /** The hubs of accounts, as routes use them. */

@@ -6,12 +6,17 @@ import { syncVariables } from "./config.ts";
 import { SYNC_DIALECT } from "./http-dialect.ts";
 import { syncHubExtension } from "./hub-extension.ts";
 import { UPDATE } from "./in-hub/updates.ts";
+import { tellAllHubs } from "./outbox.ts";
 import { mountAuth } from "./routes/auth.ts";
+import { mountFeed } from "./routes/feed.ts";
+import { mountFriends } from "./routes/friends.ts";
 import { mountMachines } from "./routes/machines.ts";
 import { mountMessages } from "./routes/messages.ts";
 import { mountSessions } from "./routes/sessions.ts";
 import { mountSockets } from "./routes/sockets.ts";
 import { mountTokens } from "./routes/tokens.ts";
+import { mountUsers } from "./routes/users.ts";
+import { portsOf } from "./wire.ts";
 
 /** Encrypted sessions of coding agents, in step on all devices of an account (sync.md). */
 export const sync: Area = {
@@ -33,6 +38,11 @@ export const sync: Area = {
     mountMachines(app);
     mountSockets(app);
     mountTokens(app);
+    mountUsers(app);
+    mountFriends(app);
+    mountFeed(app);
   },
-  hourly: (env) => d1Pairings(env.DB).sweep(systemClock()),
+  async hourly(env) {
+    await Promise.all([d1Pairings(env.DB).sweep(systemClock()), tellAllHubs(portsOf(env))]);
+  },
 };

@@ -10,6 +10,7 @@ import {
   SYNC_STATE_MAX_LENGTH,
 } from "../../protocol/limits.ts";
 import { isBase64 } from "./base64.ts";
+import { FriendPost, RelationshipStatus } from "./friends.ts";
 
 /**
  * A text of at most so many UTF-16 units, as sync.md §0b.15 counts them: zod's own `max` counts code points. SQLite
@@ -125,6 +126,32 @@ export const Message = z
   })
   .openapi("SyncMessage");
 export type Message = z.infer<typeof Message>;
+
+/** An account as others see it (sync.md §3). The current app takes no null for the names that are always texts. */
+export const UserProfile = z
+  .object({
+    id: z.string(),
+    firstName: z.string(),
+    lastName: z.string().nullable(),
+    username: z.string(),
+    avatar: z.null(),
+    bio: z.null(),
+    status: RelationshipStatus.openapi({ description: "How the caller stands to this account" }),
+  })
+  .openapi("SyncUserProfile");
+export type UserProfile = z.infer<typeof UserProfile>;
+
+/** A post in an account's feed. Clients of different origin read `type` or `kind`. */
+export const FeedPost = z.object({
+  id: z.string(),
+  body: z.object({ type: FriendPost, kind: FriendPost, uid: z.string() }),
+  /** A post takes the place of the one with the same key; null: of none. */
+  repeatKey: z.string().nullable(),
+  /** Its number. A post that takes the place of another one gets a new number. */
+  counter: z.number().int(),
+  createdAt: Milliseconds,
+});
+export type FeedPost = z.infer<typeof FeedPost>;
 
 /** How many clients are connected (sync.md §6.7). */
 export const SocketStats = z

@@ -3,7 +3,10 @@ import { hubPublisher } from "../../hub/hub-client.ts";
 import type { HubKind } from "../../hub/kind.ts";
 import type { PlatformEnv } from "../../platform/env.ts";
 import { d1Accounts } from "./adapters/d1-accounts.ts";
+import { d1Friends } from "./adapters/d1-friends.ts";
+import { d1Outbox } from "./adapters/d1-outbox.ts";
 import { d1Pairings } from "./adapters/d1-pairings.ts";
+import { d1Users } from "./adapters/d1-users.ts";
 import { accountTokens, type Tokens } from "./auth/tokens.ts";
 import { syncConfigOf, type SyncConfig } from "./config.ts";
 import { accountHubs } from "./hub-commands.ts";
@@ -34,6 +37,9 @@ export function portsOf(env: PlatformEnv) {
   return {
     accounts: d1Accounts(env.DB),
     pairings: d1Pairings(env.DB),
+    users: d1Users(env.DB),
+    friends: d1Friends(env.DB),
+    outbox: d1Outbox(env.DB),
     tokens: tokensOf(env),
     hubs: accountHubs(hubPublisher(USER_HUBS, hubEnv(env))),
     /** How long new tokens are valid, seconds; null: for ever. */

@@ -26,6 +26,8 @@ import {
   recentSessions,
 } from "./sessions.ts";
 import { adoptEpoch } from "./epoch.ts";
+import { feedSeqOf, listFeed } from "./feed.ts";
+import { hearOfOthers } from "./hear-of-others.ts";
 import { addPushToken, findVendorToken, keepVendorToken, listPushTokens } from "./tokens.ts";
 import { sessionUpdates } from "./updates.ts";
 
@@ -112,6 +114,11 @@ export const SYNC_HANDLERS: readonly CommandHandler[] = [
     sessionUpdates.event(turn, sessionId, event);
     return "no_tokens" as const;
   }),
+  inTurn(SYNC_COMMANDS.hearOfOthers, (turn, { messages }) => {
+    hearOfOthers(turn, messages);
+    return { feedSeq: feedSeqOf(turn.sql) };
+  }),
+  inTurn(SYNC_COMMANDS.feed, listFeed),
 ];
 
 function statsOf(clients: readonly Client[]) {

@@ -50,6 +50,14 @@ export function createTables(sql: SqlStorage): void {
     CREATE TABLE IF NOT EXISTS sync_vendor_tokens (
       vendor TEXT PRIMARY KEY, token TEXT NOT NULL, updatedAt INTEGER NOT NULL
     ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS sync_feed_posts (
+      counter INTEGER PRIMARY KEY, id TEXT NOT NULL, repeatKey TEXT UNIQUE, body TEXT NOT NULL,
+      createdAt INTEGER NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS sync_heard (
+      id TEXT PRIMARY KEY, heardAt INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS sync_heard_by_time ON sync_heard (heardAt);
   `);
 }
 

@@ -1,6 +1,7 @@
 import type { HubTurn } from "../../../hub/extension.ts";
 import type { Audience } from "../../../hub/publisher.ts";
-import type { Machine, Message, Session } from "../records.ts";
+import type { RelationshipNews } from "../friends.ts";
+import type { FeedPost, Machine, Message, Session } from "../records.ts";
 import { GRANTS } from "../scope.ts";
 
 /** The event of every update of an account. Its payload is the update's body (sync.md §6.8). */
@@ -116,3 +117,15 @@ export const machineUpdates = {
     tell(hub, AUDIENCES.user, data);
   },
 } as const;
+
+/** The account now stands to another one in this way. `uid` and `toUserId` are read by clients of different origin. */
+export function relationshipUpdated(hub: HubTurn, news: RelationshipNews): void {
+  const { uid, status, action, at: timestamp } = news;
+  const sides = { uid, fromUserId: hub.name, toUserId: uid };
+  update(hub, { t: "relationship-updated", ...sides, status, action, timestamp }, AUDIENCES.user);
+}
+
+/** A post is in the feed. The app takes its number from this form of the cursor, others from `counter`. */
+export function feedPosted(hub: HubTurn, post: FeedPost): void {
+  update(hub, { t: "new-feed-post", ...post, cursor: `0-${post.counter}` }, AUDIENCES.user);
+}
