@@ -82,6 +82,7 @@ export function pathFor(path: string, { session, machine }: Owned): string {
     if (part === "{vendor}") return "openai";
     if (part === "{id}" && before === "sessions") return session.id;
     if (part === "{id}" && before === "machines") return machine.id;
+    if (part === "{id}" && before.startsWith("user")) return machine.accountId;
     throw new Error(`${path} has a parameter ${part} after /${before}/ that no account owns here`);
   });
   return named.join("/");

@@ -27,6 +27,16 @@ const Operation = z.looseObject({
     })
     .optional(),
   responses: z.record(z.string(), z.unknown()),
+  parameters: z
+    .array(
+      z.looseObject({
+        name: z.string(),
+        in: z.enum(["path", "query", "header"]),
+        required: z.boolean().optional(),
+        schema: z.looseObject({ example: z.string().optional() }),
+      }),
+    )
+    .default([]),
 });
 const Document = z.looseObject({
   openapi: z.string(),
@@ -36,6 +46,7 @@ const Document = z.looseObject({
 type Described = {
   readonly id: string;
   readonly method: string;
+  /** With the query that it must have. */
   readonly path: string;
   /** Whether it needs the token of an account. */
   readonly isGuarded: boolean;
@@ -51,16 +62,25 @@ async function operations(): Promise<Described[]> {
   const { paths } = Document.parse(await answer.json());
   return Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(
-      ([method, { operationId, security = [], requestBody, responses }]) => ({
+      ([method, { operationId, security = [], requestBody, responses, parameters }]) => ({
         id: operationId,
         method: method.toUpperCase(),
-        path,
+        path: `${path}${requiredQuery(parameters)}`,
         isGuarded: security.some((one) => "account" in one),
         body: requestBody?.content["application/json"].example,
         statuses: Object.keys(responses).map(Number),
       }),
     ),
   );
+}
+
+/** The query that an operation must have, with the examples of the document. */
+function requiredQuery(parameters: z.infer<typeof Operation>["parameters"]): string {
+  const needed = parameters.filter((one) => one.in === "query" && one.required === true);
+  const pairs = needed.flatMap(({ name, schema: { example } }) =>
+    example === undefined ? [] : [`${name}=${encodeURIComponent(example)}`],
+  );
+  return pairs.length === 0 ? "" : `?${pairs.join("&")}`;
 }
 
 /** What an account sees of itself: the answers of all operations that only read. */
@@ -150,7 +170,10 @@ describe("every operation of sync", () => {
     const stranger = await furnished();
     const watching = await owner.connect();
     const before = await seenBy(owner);
-    const withIds = (await operations()).filter(({ path }) => /\{(?!vendor)/.test(path));
+    // What everybody may know of a user is no account's own.
+    const withIds = (await operations()).filter(
+      ({ id, path }) => /\{(?!vendor)/.test(path) && !id.startsWith("sync.user"),
+    );
     expect(withIds.length).toBeGreaterThan(10);
     for (const { method, path, body, statuses } of withIds) {
       expect(statuses, `${method} ${path}`).toEqual(expect.arrayContaining([400, 404]));
