@@ -199,6 +199,11 @@ describe("POST /v1/auth (sync.md §2.1)", () => {
       { publicKey: good.publicKey.replace(/=$/, "") },
       { challenge: good.challenge.replace(/=$/, "") },
       { challenge: "no base64!" },
+      // A key that needs no secret, and a signature that anybody can write for it.
+      {
+        publicKey: base64Of(Uint8Array.of(1, ...new Uint8Array(31))),
+        signature: base64Of(Uint8Array.of(1, ...new Uint8Array(63))),
+      },
     ];
     for (const change of wrong) {
       const response = await post("/v1/auth", { ...good, ...change });
@@ -659,7 +664,8 @@ describe.each([
     }
     const url = base64Of(new Uint8Array(32).fill(255)).replaceAll("/", "_");
     const unpadded = randomBase64(32).replace("=", "");
-    for (const wrong of [url, unpadded, "x", randomBase64(31), randomBase64(33)]) {
+    const smallOrder = base64Of(Uint8Array.of(1, ...new Uint8Array(31)));
+    for (const wrong of [url, unpadded, "x", randomBase64(31), randomBase64(33), smallOrder]) {
       const invalid = [401, { error: "Invalid public key" }];
       expect(await ask(wrong)).toEqual(invalid);
       expect(await approve(token, wrong, "r")).toEqual(invalid);
