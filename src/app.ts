@@ -1,4 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
+import { getPath } from "hono/utils/url";
 import { AREAS, runningAreas } from "./features.ts";
 import type { Area } from "./hub/area.ts";
 import { mountReady } from "./hub/routes/ready.ts";
@@ -13,6 +14,7 @@ import {
   inItsArea,
   ownerOf,
   refuse,
+  routedPath,
 } from "./platform/http/areas.ts";
 import { invalidRequest, notFoundIn, unexpected } from "./platform/http/failures.ts";
 import { requestLog, securityHeaders } from "./platform/http/headers.ts";
@@ -42,7 +44,10 @@ export function createApp(
   refused?: ConfigError,
 ): OpenAPIHono<AppEnv> {
   const partners = pagePartners(areas);
-  const app = new OpenAPIHono<AppEnv>({ defaultHook: invalidRequest });
+  const app = new OpenAPIHono<AppEnv>({
+    defaultHook: invalidRequest,
+    getPath: (request) => routedPath(areas, getPath(request)),
+  });
   app.onError(unexpected);
   app.notFound(notFoundIn(app, HOUSE, partners));
 

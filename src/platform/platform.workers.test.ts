@@ -1334,6 +1334,17 @@ describe("bodies", () => {
     }
   });
 
+  it("are refused if they are not UTF-8 (RFC 8259 §8.1)", async () => {
+    const bytes = Uint8Array.from('{"guildId":"\u00e9"}', (text) => text.charCodeAt(0));
+    expect(await problemOf(await post("/ws/ticket", bytes))).toMatchObject({
+      code: "invalid_json",
+    });
+    // With a byte order mark, which is none of the text, and with the character that stands for what cannot be read.
+    for (const body of ["\ufeff{}", '{"other":"\ufffd"}']) {
+      expect((await post("/ws/ticket", body)).status).toBe(201);
+    }
+  });
+
   it.each([
     "Application/JSON; charset=utf-8",
     "application/json ; charset=UTF-8",

@@ -23,6 +23,8 @@ export const sync: Area = {
   ...SYNC_DIALECT,
   name: "sync",
   owns: pathsBelow("/v1", "/v2", "/v3"),
+  // `HAPPY_SERVER_URL` may end with a slash.
+  joinsLeadingSlashes: true,
   config: syncVariables,
   hubs: ["user"],
   tags: [{ name: "sync", description: "Sessions of coding agents, in step on all devices" }],

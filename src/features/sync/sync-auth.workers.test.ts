@@ -225,6 +225,24 @@ describe("POST /v1/auth (sync.md §2.1)", () => {
     expect((await post("/v1/auth", `${fits} `)).status).toBe(413);
   });
 
+  it("answers 400 to a body that is not UTF-8", async () => {
+    const latin = Uint8Array.from('{"publicKey":"\u00e9"}', (text) => text.charCodeAt(0));
+    const request = new Request("https://hub.test/v1/auth", { method: "POST", body: latin });
+    const answer = await createApp([sync]).fetch(request, env, createExecutionContext());
+    expect(await answerOf(answer)).toEqual([400, { error: "The body must be JSON." }]);
+  });
+
+  it("is found behind several slashes: HAPPY_SERVER_URL may end with one", async () => {
+    const signed = await (await newAccountKey()).signs();
+    for (const path of ["//v1/auth", "///v1/auth"]) {
+      expect((await post(path, signed)).status).toBe(200);
+    }
+    expect((await post("//v1/auth/request", { publicKey: randomBase64(32) })).status).toBe(200);
+    expect((await post("//v1//auth", signed)).status).toBe(404);
+    const elsewhere = await call("GET", "//openapi.json");
+    expect(elsewhere.status).toBe(404);
+  });
+
   it("reads a body without a type, as old clients send it", async () => {
     const body = JSON.stringify(await (await newAccountKey()).signs());
     const headers = { "Content-Type": "text/plain" };

@@ -79,6 +79,8 @@ export type HttpArea = HttpDialect & {
   readonly name: string;
   /** Whether a path belongs to the area, even when no route answers it. No path belongs to two areas. */
   readonly owns: (path: string) => boolean;
+  /** Whether several slashes at the start of its paths count as one: clients append a path to a URL that ends with one. */
+  readonly joinsLeadingSlashes?: boolean;
   /** Whether a GET of this path changes something, and so is completed when the client disconnects. */
   readonly changesByGet?: (path: string) => boolean;
   /** The area's chapters of the OpenAPI document. */

@@ -1,4 +1,4 @@
-import type { Context } from "hono";
+import type { Context, HonoRequest } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { createMiddleware } from "hono/factory";
@@ -14,6 +14,16 @@ export function pathsBelow(...tops: readonly string[]): HttpArea["owns"] {
 /** The area that owns this path. @param house owns every path that belongs to no area */
 export function ownerOf(areas: readonly HttpArea[], house: HttpArea, path: string): HttpArea {
   return areas.find((area) => area.owns(path)) ?? house;
+}
+
+/**
+ * The path by which a request finds its route.
+ * @param path as it was sent. Several slashes at its start are one for areas that say so
+ */
+export function routedPath(areas: readonly HttpArea[], path: string): string {
+  if (!path.startsWith("//")) return path;
+  const joined = path.replace(/^\/+/, "/");
+  return areas.find((area) => area.owns(joined))?.joinsLeadingSlashes === true ? joined : path;
 }
 
 /** Sets the area that owns the path of a request. */
@@ -77,16 +87,30 @@ export function rateLimited(headers: Readonly<Record<string, string>>): Failure 
   return { code: "rate_limited", detail, headers };
 }
 
-/** Limits the size of a body, and sets its type to JSON if the area reads every body as JSON. */
+/** Limits the size of a body, and sets its type to JSON if the area reads every body as JSON. JSON has to be UTF-8. */
 export const areaBody = createMiddleware<AppEnv>((c, next) => {
   const { bodyLimit: limitOf, anyBodyIsJson } = c.get("area");
   const maxSize = limitOf(c.req.path);
   if (maxSize === null) return next();
   if (anyBodyIsJson) asJson(c);
+  readStrictly(c.req);
   const detail = `A body may have ${maxSize} bytes. Send less.`;
   const onError = (): Response => refuse(c, { code: "body_too_large", detail });
   return bodyLimit({ maxSize, onError })(c, next);
 });
+
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+
+/**
+ * Has text and JSON read as UTF-8, and refused if it is not: the platform would replace what it cannot read, so that
+ * something else would be stored than was sent (RFC 8259 §8.1). Nothing is read before somebody asks, because the
+ * sender may have no token.
+ */
+function readStrictly(request: HonoRequest): void {
+  let text: Promise<string> | undefined;
+  request.text = () => (text ??= request.raw.arrayBuffer().then((bytes) => UTF8.decode(bytes)));
+  request.json = async () => JSON.parse(await request.text());
+}
 
 /** Limits the body of a route that reads it raw, when its area sets no limit. @param what names it in the error */
 export const limitRawBody = (maxSize: number, what: string) =>
