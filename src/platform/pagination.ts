@@ -7,9 +7,10 @@ import { z } from "@hono/zod-openapi";
  * @param usual entries of a page when the parameter is absent
  */
 export function pageLimit(most: number, usual: number) {
+  const words = `must be a whole number from 1 to ${most}`;
   return z.preprocess(
     (text) => (typeof text === "string" && /^\d+$/.test(text) ? Number(text) : text),
-    z.number().int().min(1).max(most).default(usual),
+    z.number(words).int(words).min(1, words).max(most, words).default(usual),
   );
 }
 

@@ -1,5 +1,8 @@
 import { z } from "zod";
 import { DiscordId } from "../protocol/discord-id.ts";
+import { putIssuesInWords } from "./issue-words.ts";
+
+putIssuesInWords();
 
 /** An `http` or `https` URL. */
 export const HttpUrl = z.url({ protocol: /^https?$/, abort: true });

@@ -36,6 +36,7 @@ describe("the variables of sync (sync.md §2.2, §11)", () => {
     for (const wrong of ["0", "-1", "1.5", "x"]) {
       expect(refusal(days(wrong))).toContain("HAPPY_TOKEN_TTL_DAYS");
     }
+    expect(refusal(days("abc"))).toContain("HAPPY_TOKEN_TTL_DAYS: must be a number.");
   });
 
   it("are refused without a secret", () => {
@@ -61,6 +62,12 @@ describe("the variables of sync (sync.md §2.2, §11)", () => {
       expect(message).toContain(`${name}: `);
       expect(message).toContain(sentence);
     }
+  });
+
+  it.each(["abcd", "secret", "x".repeat(8)])("name one reason for the secret %s", (secret) => {
+    expect(refusal({ HAPPY_MASTER_SECRET: secret }).match(/HAPPY_MASTER_SECRET: /g)).toHaveLength(
+      1,
+    );
   });
 
   it("are refused without a word of the secret that is not public", () => {

@@ -1,7 +1,7 @@
 import type { Context, Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
-import { z } from "zod";
 import { ERROR_CODES, type ErrorCode } from "../../protocol/error-codes.ts";
+import { putIssuesInWords } from "../issue-words.ts";
 import { log } from "../log.ts";
 import { ConfigError } from "../variables.ts";
 import type { AppEnv, FieldError, HttpArea } from "./app-env.ts";
@@ -9,18 +9,31 @@ import { refuse } from "./areas.ts";
 import { serveAsset, type PagePartners } from "./page.ts";
 import type { ProblemAnswer } from "./problem.ts";
 
+putIssuesInWords();
+
 /** The errors that zod found in a request. */
 type Issues = readonly { readonly path: readonly PropertyKey[]; readonly message: string }[];
 
-/** The part of a zod result that `invalidRequest` reads. */
-type Checked =
+/** The part of a zod result that `invalidRequest` reads, and where in the request it was. */
+type Checked = { readonly target: string } & (
   | { readonly success: true }
-  | { readonly success: false; readonly error: { readonly issues: Issues } };
+  | { readonly success: false; readonly error: { readonly issues: Issues } }
+);
 
 /** Hook of every validated route: refuses an invalid request, with the place of each error. */
 export function invalidRequest(result: Checked, c: Context<AppEnv>): Response | undefined {
-  return result.success ? undefined : invalidFields(c, result.error.issues);
+  if (result.success) return undefined;
+  const { issues } = result.error;
+  return invalidFields(c, result.target === "query" ? issues.map(issueOfQuery(c)) : issues);
 }
+
+/** A parameter that stands twice in a query is a list, which no schema expects. */
+const issueOfQuery =
+  (c: Context<AppEnv>) =>
+  (issue: Issues[number]): Issues[number] => {
+    const isRepeated = (c.req.queries(String(issue.path[0])) ?? []).length > 1;
+    return isRepeated ? { ...issue, message: "may be given only once" } : issue;
+  };
 
 /** Refuses a request with errors in its fields. The sentence for people describes the first error. */
 export function invalidFields(c: Context<AppEnv>, issues: Issues): ProblemAnswer {
@@ -37,62 +50,7 @@ export function invalidFields(c: Context<AppEnv>, issues: Issues): ProblemAnswer
 
 function sentenceOf(path: readonly PropertyKey[], message: string): string {
   const name = path.length === 0 ? "The request" : path.map(String).join(".");
-  return /^(?:is|may|must) /.test(message) ? `${name} ${message}` : `${name}: ${message}`;
-}
-
-// Zod's own messages are for the developers of a schema ("Too big: expected number to be <=99").
-z.config({ customError: issueInWords });
-
-const TYPES: Readonly<Record<string, string>> = {
-  string: "a text",
-  number: "a number",
-  int: "a whole number",
-  boolean: "true or false",
-  array: "a list",
-  object: "an object",
-  record: "an object",
-};
-
-const UNITS: Readonly<Record<string, readonly [one: string, many: string]>> = {
-  string: ["character", "characters"],
-  array: ["entry", "entries"],
-};
-
-/** The end of a sentence that begins with the field's name, for a schema without a message of its own. */
-function issueInWords(issue: z.core.$ZodRawIssue): string | undefined {
-  switch (issue.code) {
-    case "invalid_type": {
-      if (issue.input === undefined) return "is missing";
-      return `must be ${TYPES[issue.expected] ?? issue.expected}`;
-    }
-    case "too_big": {
-      return bound(
-        issue.inclusive === false ? "less than" : "at most",
-        issue.maximum,
-        issue.origin,
-      );
-    }
-    case "too_small": {
-      return bound(
-        issue.inclusive === false ? "more than" : "at least",
-        issue.minimum,
-        issue.origin,
-      );
-    }
-    case "invalid_value": {
-      return `must be ${issue.values.length === 1 ? "" : "one of "}${issue.values.map(String).join(", ")}`;
-    }
-    default: {
-      return undefined;
-    }
-  }
-}
-
-function bound(side: string, value: number | bigint, origin: string): string {
-  const verb = side === "at most" ? "may" : "must";
-  const units = UNITS[origin];
-  if (units === undefined) return `${verb} be ${side} ${value}`;
-  return `${verb} have ${side} ${value} ${units[Number(value) === 1 ? 0 : 1]}`;
+  return /^(?:has|is|may|must) /.test(message) ? `${name} ${message}` : `${name}: ${message}`;
 }
 
 /** Our code for the 4xx status of a library's `HTTPException`. Any other 4xx is `invalid_request`. */
