@@ -8,10 +8,12 @@ import { z } from "@hono/zod-openapi";
  */
 export function pageLimit(most: number, usual: number) {
   const words = `must be a whole number from 1 to ${most}`;
-  return z.preprocess(
-    (text) => (typeof text === "string" && /^\d+$/.test(text) ? Number(text) : text),
-    z.number(words).int(words).min(1, words).max(most, words).default(usual),
-  );
+  return z
+    .preprocess(
+      (text) => (typeof text === "string" && /^\d+$/.test(text) ? Number(text) : text),
+      z.number(words).int(words).min(1, words).max(most, words).default(usual),
+    )
+    .openapi({ description: "How many entries the answer may have" });
 }
 
 /**

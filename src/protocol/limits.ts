@@ -478,6 +478,15 @@ export const SYNC_TOKEN_MAX_LENGTH = 8_192;
 /** Bytes of a JSON body of sync (sync.md §0b.13). Over it: 413. */
 export const SYNC_BODY_MAX_BYTES = 10 * 1024 * 1024;
 
+/**
+ * Entries of all lists and objects of a JSON body together, where no member may be any JSON. The longest list that an
+ * operation takes has a hundred objects. Over it: 400, before it is parsed.
+ */
+export const SYNC_BODY_PARTS_MAX = 10_000;
+
+/** Characters of a body beside the content of a message or broadcast: names, ids, what is ignored. Over it: 400. */
+export const SYNC_ENVELOPE_MAX_LENGTH = 64 * 1024;
+
 /** Bytes of one frame that a client of sync may send (sync.md §0b.12). Over it: close 1009. */
 export const SYNC_FRAME_MAX_BYTES = 2 * 1024 * 1024;
 

@@ -4,17 +4,29 @@ import { Machine, Message, Session } from "../features/sync/records.ts";
 import { SyncAccount, type SyncIoClient, type SyncNativeClient } from "./sync-worker.ts";
 
 export const OneSession = z.strictObject({ session: z.strictObject(Session.shape) });
-export const Sessions = z.strictObject({ sessions: z.array(z.strictObject(Session.shape)) });
-export const Page = Sessions.extend({ nextCursor: z.string().nullable(), hasNext: z.boolean() });
+/** Lists without pages, and parts of lists by number. */
+const HasMore = { hasMore: z.boolean() };
+export const Sessions = z.strictObject({
+  sessions: z.array(z.strictObject(Session.shape)),
+  ...HasMore,
+});
+export const Page = Sessions.omit({ hasMore: true }).extend({
+  nextCursor: z.string().nullable(),
+  hasNext: z.boolean(),
+});
 const OneMessage = z.strictObject({ message: z.strictObject(Message.shape) });
 const Listed = z.strictObject(Message.omit({ sessionId: true }).shape);
 const Head = Listed.omit({ content: true });
-export const Messages = z.strictObject({ messages: z.array(Listed) });
-export const MessagePage = Messages.extend({ nextCursor: z.string().nullable() });
-export const MessageRange = Messages.extend({ hasMore: z.boolean() });
+export const Messages = z.strictObject({ messages: z.array(Listed), ...HasMore });
+export const MessagePage = Messages.omit({ hasMore: true }).extend({
+  nextCursor: z.string().nullable(),
+});
 export const Heads = z.strictObject({ messages: z.array(Head) });
 export const OneMachine = z.strictObject({ machine: z.strictObject(Machine.shape) });
-export const Machines = z.strictObject({ machines: z.array(z.strictObject(Machine.shape)) });
+export const Machines = z.strictObject({
+  machines: z.array(z.strictObject(Machine.shape)),
+  ...HasMore,
+});
 
 export const success = [200, { success: true }];
 export const noSession = [404, { error: "Session not found" }];

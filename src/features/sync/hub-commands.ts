@@ -62,14 +62,14 @@ const FeedRange = { before: z.number().nullable(), after: z.number().nullable() 
 /** What the hub of an account does for the REST routes of sync. */
 export const SYNC_COMMANDS = {
   /** Sessions by their last change, newest first. */
-  recentSessions: hubCommand("sync.recentSessions", Limit.extend(ShowsDeleted), z.array(Session)),
+  recentSessions: hubCommand("sync.recentSessions", Limit.extend(ShowsDeleted), Part(Session)),
   pageOfSessions: hubCommand(
     "sync.pageOfSessions",
     Limit.extend({ ...SessionPage, ...ShowsDeleted }),
     Part(Session),
   ),
   /** Those heard of in the last 15 minutes. */
-  activeSessions: hubCommand("sync.activeSessions", Limit, z.array(Session)),
+  activeSessions: hubCommand("sync.activeSessions", Limit, Part(Session)),
   /** Creates a session, or finds the one with this tag. */
   createSession: hubCommand(
     "sync.createSession",
@@ -111,11 +111,7 @@ export const SYNC_COMMANDS = {
     }),
     Machine,
   ),
-  machines: hubCommand(
-    "sync.machines",
-    Limit.extend({ activeOnly: z.boolean() }),
-    z.array(Machine),
-  ),
+  machines: hubCommand("sync.machines", Limit.extend({ activeOnly: z.boolean() }), Part(Machine)),
   machine: hubCommand("sync.machine", Id, Found(Machine)),
   changeMachine: hubCommand(
     "sync.changeMachine",

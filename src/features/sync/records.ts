@@ -1,7 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { isLongerThan } from "../../protocol/bytes.ts";
 import {
-  FRAME_DEPTH_MAX,
   SYNC_CONTENT_MAX_BYTES,
   SYNC_CONTENT_MAX_LENGTH,
   SYNC_DATA_KEY_MAX_LENGTH,
@@ -19,7 +18,11 @@ import { FriendPost, RelationshipStatus } from "./friends.ts";
 export const textUpTo = (max: number) =>
   z
     .string()
-    .refine(({ length }) => length <= max, `may have at most ${max} characters`)
+    // Nothing else looks at one that is too long.
+    .refine(({ length }) => length <= max, {
+      message: `may have at most ${max} characters`,
+      abort: true,
+    })
     .refine((text) => text.isWellFormed(), "must be well-formed Unicode")
     .openapi({ maxLength: max });
 
@@ -34,42 +37,29 @@ export const OpaqueText = textUpTo(SYNC_STATE_MAX_LENGTH).refine(
   TOO_MANY_BYTES,
 );
 
-/** Bytes in base64 with padding (RFC 4648 §4). */
-const Base64Text = z.string().refine(isBase64, "must be base64 with padding");
+/** Bytes in base64 with padding (RFC 4648 §4), so many characters at most. */
+const base64UpTo = (max: number) => textUpTo(max).refine(isBase64, "must be base64 with padding");
 
 /** The key of a session or machine, encrypted for its account (sync.md §2.5). */
-export const DataKey = Base64Text.max(SYNC_DATA_KEY_MAX_LENGTH);
+export const DataKey = base64UpTo(SYNC_DATA_KEY_MAX_LENGTH);
 
-/** Whether lists and objects of a value are nested deeper than this. It never goes deeper itself. */
-function isNestedDeeper(value: unknown, most: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return most === 0 || Object.values(value).some((inner) => isNestedDeeper(inner, most - 1));
-}
-
-/** What of any JSON fits into a row and into a frame. The depth comes first: what follows cannot be written otherwise. */
+/** What of any JSON fits into a row and into a frame. How deep it is was counted on the text of its body or frame. */
 export const fitting = <Schema extends z.ZodType>(schema: Schema) =>
-  schema
-    .refine((value) => !isNestedDeeper(value, FRAME_DEPTH_MAX), {
-      message: `may have at most ${FRAME_DEPTH_MAX} levels of lists and objects`,
-      abort: true,
-    })
-    .refine(
-      (value) => (JSON.stringify(value) ?? "").length <= SYNC_CONTENT_MAX_LENGTH,
-      `may have at most ${SYNC_CONTENT_MAX_LENGTH} characters as JSON`,
-    )
-    .refine(
-      (value) => !isLongerThan(JSON.stringify(value) ?? "", SYNC_CONTENT_MAX_BYTES),
-      TOO_MANY_BYTES,
-    );
+  schema.superRefine((value, context) => {
+    const text = JSON.stringify(value) ?? "";
+    if (text.length > SYNC_CONTENT_MAX_LENGTH) {
+      const message = `may have at most ${SYNC_CONTENT_MAX_LENGTH} characters as JSON`;
+      context.addIssue({ code: "custom", message });
+    } else if (isLongerThan(text, SYNC_CONTENT_MAX_BYTES)) {
+      context.addIssue({ code: "custom", message: TOO_MANY_BYTES });
+    }
+  });
 
 /** The content of a message: any JSON. */
 export const Content = fitting(z.unknown().refine((value) => value !== undefined, "is missing"));
 
-/** The content of a message that is one encrypted text. */
-export const EncryptedText = textUpTo(SYNC_CONTENT_MAX_LENGTH).refine(
-  (text) => !isLongerThan(JSON.stringify(text), SYNC_CONTENT_MAX_BYTES),
-  TOO_MANY_BYTES,
-);
+/** The content of a message that is one encrypted text, in base64 (sync.md §4). */
+export const EncryptedText = base64UpTo(SYNC_CONTENT_MAX_LENGTH);
 
 const Version = z.number().int().min(0);
 const Milliseconds = z.number().int();

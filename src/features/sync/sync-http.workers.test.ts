@@ -250,6 +250,38 @@ describe("the HTTP side of sync (sync.md §1, §3.1)", () => {
     expect(await asked.json()).toEqual(healthy);
   });
 
+  it("says in OpenAPI what each parameter of a query or header is for", async () => {
+    const Described = z.object({
+      paths: z.record(
+        z.string(),
+        z.record(
+          z.string(),
+          z.object({
+            parameters: z
+              .array(
+                z.object({
+                  name: z.string(),
+                  in: z.string(),
+                  description: z.string().optional(),
+                  schema: z.looseObject({ description: z.string().optional() }),
+                }),
+              )
+              .optional(),
+          }),
+        ),
+      ),
+    });
+    const { paths } = Described.parse(await (await ask("/openapi.json?area=sync")).json());
+    const parameters = Object.values(paths)
+      .flatMap((path) => Object.values(path))
+      .flatMap((operation) => operation.parameters ?? []);
+    const asked = parameters.filter((parameter) => parameter.in !== "path");
+    expect(new Set(asked.map(({ name }) => name))).toContain("X-Happy-Client");
+    for (const { name, description, schema } of asked) {
+      expect(description ?? schema.description, name).toBeTypeOf("string");
+    }
+  });
+
   it("is described by OpenAPI 3.1.0", async () => {
     const { openapi } = Document.parse(await (await ask("/openapi.json")).json());
     expect(openapi).toBe("3.1.0");

@@ -96,7 +96,10 @@ describe("machines (sync.md §3.4)", () => {
     const account = await SyncAccount.create();
     const body = { id: "m1", metadata: "m", [name]: value };
     expect(await account.ask("POST", "/v1/machines", body)).toEqual(refused(400, name));
-    expect(await account.get(Machines, "GET", "/v1/machines")).toEqual({ machines: [] });
+    expect(await account.get(Machines, "GET", "/v1/machines")).toEqual({
+      machines: [],
+      hasMore: false,
+    });
   });
 
   it("have fields up to their limits", async () => {

@@ -18,7 +18,6 @@ import {
   Heads,
   kindsOf,
   MessagePage,
-  MessageRange,
   Messages,
   newMessage,
   newSession,
@@ -88,7 +87,7 @@ describe("messages of a session (sync.md §3.3, §4)", () => {
       ["b", "c"].map((content) => newMessage(account, id, content, { localId: "1" })),
     );
     expect(again).toEqual([first, first]);
-    const batch = { messages: [{ localId: "1", content: "d" }] };
+    const batch = { messages: [{ localId: "1", content: "ZA==" }] };
     const v3 = await account.get(Heads, "POST", `/v3/sessions/${id}/messages`, batch);
     const { sessionId: _, content: __, ...head } = first;
     expect(v3).toEqual({ messages: [head] });
@@ -154,7 +153,7 @@ describe("messages of a session (sync.md §3.3, §4)", () => {
     const body = { content: "x", localId: "1", [name]: value };
     const path = `/v1/sessions/${id}/messages`;
     expect(await account.ask("POST", path, body)).toEqual(refused(400, why));
-    expect(await account.get(Messages, "GET", path)).toEqual({ messages: [] });
+    expect(await account.get(Messages, "GET", path)).toEqual({ messages: [], hasMore: false });
   });
 
   it.each([
@@ -236,7 +235,7 @@ describe("messages of a session (sync.md §3.3, §4)", () => {
     for (let at = 1; at <= 5; at += 1) await newMessage(account, id, at);
     const path = `/v3/sessions/${id}/messages`;
     const range = async (query: string) => {
-      const { messages, hasMore } = await account.get(MessageRange, "GET", `${path}${query}`);
+      const { messages, hasMore } = await account.get(Messages, "GET", `${path}${query}`);
       return [messages.map(({ seq }) => seq), hasMore];
     };
     expect(await range("")).toEqual([[1, 2, 3, 4, 5], false]);
@@ -249,8 +248,14 @@ describe("messages of a session (sync.md §3.3, §4)", () => {
     expect(await range("?before_seq=1")).toEqual([[], false]);
     for (const [query, why] of [
       ["?after_seq=0&before_seq=1", "not both"],
-      ["?after_seq=-1", "after_seq"],
-      ["?after_seq=1.5", "after_seq"],
+      ["?after_seq=-1", "after_seq must be a whole number from 0 on, of at most 15 digits"],
+      ["?after_seq=1.5", "after_seq must be a whole number from 0 on"],
+      ["?before_seq=-1", "before_seq must be a whole number from 1 on"],
+      ["?after_seq=1&after_seq=2", "after_seq may be given only once"],
+      ["?limit=1.5", "limit must be a whole number from 1 to 500"],
+      ["?limit=1e2", "limit must be a whole number from 1 to 500"],
+      ["?limit=501", "limit must be a whole number from 1 to 500"],
+      ["?limit=5&limit=5", "limit may be given only once"],
       ["?after_seq=", "after_seq"],
       ["?after_seq=x", "after_seq"],
       ["?before_seq=0", "before_seq"],
@@ -267,17 +272,20 @@ describe("messages of a session (sync.md §3.3, §4)", () => {
     await newMessage(account, id, "known", { localId: "b" });
     const [native, io] = [await account.connect(), await account.connectSocketIo()];
     const path = `/v3/sessions/${id}/messages`;
-    const wanted = ["c", "b", "a", "c"].map((localId) => ({ localId, content: `of ${localId}` }));
+    const wanted = ["c", "b", "a", "c"].map((localId) => ({
+      localId,
+      content: btoa(`of ${localId}`),
+    }));
     const { messages } = await account.get(Heads, "POST", path, { messages: wanted });
     expect(messages.map(({ localId, seq }) => [localId, seq])).toEqual([
       ["b", 1],
       ["c", 2],
       ["a", 3],
     ]);
-    const read = await account.get(MessageRange, "GET", `${path}?after_seq=1`);
+    const read = await account.get(Messages, "GET", `${path}?after_seq=1`);
     expect(read.messages.map(({ content }) => content)).toEqual([
-      { t: "encrypted", c: "of c" },
-      { t: "encrypted", c: "of a" },
+      { t: "encrypted", c: btoa("of c") },
+      { t: "encrypted", c: btoa("of a") },
     ]);
     // Only what is new is told.
     for (const client of [native, io]) {
@@ -305,22 +313,26 @@ describe("messages of a session (sync.md §3.3, §4)", () => {
       {},
       Array.from({ length: SYNC_MESSAGES_ADDED_MAX + 1 }, (_, at) => ({
         localId: String(at),
-        content: "x",
+        content: "aGk=",
       })),
       [good, { localId: "x" }],
-      [good, { content: "x" }],
-      [good, { localId: null, content: "x" }],
+      [good, { content: "aGk=" }],
+      [good, { localId: null, content: "aGk=" }],
       [good, { localId: "x", content: "" }],
       [good, { localId: "x", content: { t: "encrypted", c: "x" } }],
-      [good, { localId: "x".repeat(SYNC_ID_MAX_LENGTH + 1), content: "x" }],
-      [good, { localId: "x", content: "x".repeat(SYNC_CONTENT_MAX_LENGTH + 1) }],
+      [good, { localId: "x".repeat(SYNC_ID_MAX_LENGTH + 1), content: "aGk=" }],
+      [good, { localId: "x", content: "x".repeat(SYNC_CONTENT_MAX_LENGTH + 4) }],
       [good, { localId: "x", content: wide }],
       [good, { localId: "x", content: "\u0001".repeat(SYNC_CONTENT_MAX_LENGTH) }],
       [good, { localId: "x", content: "\ud83d" }],
+      ...["not base64 !!", "aGk", "aGl=", "-_-_", " aGk=", "aGk=\n"].map((content) => [
+        good,
+        { localId: "x", content },
+      ]),
     ]) {
       expect(await account.ask("POST", path, { messages })).toEqual(refused(400, "messages"));
     }
-    expect(await account.get(MessageRange, "GET", path)).toEqual({ messages: [], hasMore: false });
+    expect(await account.get(Messages, "GET", path)).toEqual({ messages: [], hasMore: false });
   });
 
   it("of the largest size are read in as many parts as it takes", async () => {
@@ -336,6 +348,7 @@ describe("messages of a session (sync.md §3.3, §4)", () => {
     }
     const fits = Math.floor(SYNC_LIST_MAX_LENGTH / SYNC_CONTENT_MAX_LENGTH);
     const newest = await account.get(Messages, "GET", `/v1/sessions/${id}/messages`);
+    expect(newest.hasMore).toBe(true);
     expect(newest.messages.map(({ seq }) => seq)).toEqual(
       Array.from({ length: fits }, (_, at) => count - at),
     );
@@ -354,13 +367,16 @@ describe("messages of a session (sync.md §3.3, §4)", () => {
     const after: number[] = [];
     for (let isOver = false; !isOver;) {
       const query = `?after_seq=${after.at(-1) ?? 0}&limit=500`;
-      const { messages, hasMore } = await account.get(MessageRange, "GET", `${path}${query}`);
+      const { messages, hasMore } = await account.get(Messages, "GET", `${path}${query}`);
       after.push(...messages.map(({ seq }) => seq));
       isOver = !hasMore;
     }
     expect(after).toEqual(seen.toReversed());
     // What is known already does not come back.
-    const again = Array.from({ length: count }, (_, at) => ({ localId: String(at), content: "x" }));
+    const again = Array.from({ length: count }, (_, at) => ({
+      localId: String(at),
+      content: "aGk=",
+    }));
     const heads = await account.get(Heads, "POST", path, { messages: again });
     expect(heads.messages.map(({ seq }) => seq)).toEqual(after);
   });
@@ -373,7 +389,7 @@ describe("the journal of an account (sync.md §0a)", () => {
     const journal = async () =>
       (await env.USER_HUB.getByName(account.machine.accountId).inspect()).journal;
     const batch = (at: number) => ({
-      messages: Array.from({ length: 100 }, (_, n) => ({ localId: `${at}-${n}`, content: "x" })),
+      messages: Array.from({ length: 100 }, (_, n) => ({ localId: `${at}-${n}`, content: "aGk=" })),
     });
     for (let at = 0; at < SYNC_JOURNAL_MAX_EVENTS / 100 + 1; at += 1) {
       await account.get(Heads, "POST", `/v3/sessions/${id}/messages`, batch(at));
@@ -391,6 +407,6 @@ describe("the journal of an account (sync.md §0a)", () => {
     expect((await journal()).events).toBe(1);
     // The messages themselves are all there.
     const path = `/v3/sessions/${id}/messages?after_seq=0&limit=1`;
-    expect((await account.get(MessageRange, "GET", path)).messages[0]?.seq).toBe(1);
+    expect((await account.get(Messages, "GET", path)).messages[0]?.seq).toBe(1);
   });
 });

@@ -30,7 +30,6 @@ import {
   kindsOf,
   Machines,
   MessagePage,
-  MessageRange,
   Messages,
   newMachine,
   newMessage,
@@ -136,7 +135,10 @@ describe("POST /v1/sessions (sync.md §3.3)", () => {
     const account = await SyncAccount.create();
     const body = { tag: "t", metadata: "m", [name]: value };
     expect(await account.ask("POST", "/v1/sessions", body)).toEqual(refused(400, why));
-    expect(await account.get(Sessions, "GET", "/v1/sessions")).toEqual({ sessions: [] });
+    expect(await account.get(Sessions, "GET", "/v1/sessions")).toEqual({
+      sessions: [],
+      hasMore: false,
+    });
   });
 
   it.each([
@@ -284,7 +286,8 @@ describe("lists of sessions (sync.md §3.3)", () => {
     if (first === undefined) throw new Error("there are sessions");
     // A message moves its session to the front.
     await newMessage(account, first.id, "x");
-    const { sessions } = await account.get(Sessions, "GET", "/v1/sessions");
+    const { sessions, hasMore } = await account.get(Sessions, "GET", "/v1/sessions");
+    expect(hasMore).toBe(true);
     expect(SYNC_NEWEST_MAX).toBe(150);
     expect(sessions).toHaveLength(SYNC_NEWEST_MAX);
     expect(sessions[0]?.id).toBe(first.id);
@@ -384,7 +387,8 @@ describe("lists of sessions (sync.md §3.3)", () => {
     expect(await since("1")).toEqual(ids.toReversed());
     for (const wrong of ["", "0", "-1", "1.5", "x", "2020-13-01T00:00:00Z", "1e3"]) {
       const path = `/v2/sessions?changedSince=${encodeURIComponent(wrong)}`;
-      expect(await account.ask("GET", path)).toEqual(refused(400, "changedSince"));
+      const why = "changedSince must be milliseconds since 1970, or a time in ISO 8601";
+      expect(await account.ask("GET", path)).toEqual(refused(400, why));
     }
   });
 
@@ -444,7 +448,7 @@ describe("lists of sessions (sync.md §3.3)", () => {
     expect(machines).toHaveLength(SYNC_PAGE_DEFAULT);
     const page = await account.get(MessagePage, "GET", `/v2/sessions/${id}/messages`);
     expect(page.messages).toHaveLength(SYNC_PAGE_DEFAULT);
-    const range = await account.get(MessageRange, "GET", v3);
+    const range = await account.get(Messages, "GET", v3);
     expect([range.messages.length, range.hasMore]).toEqual([SYNC_MESSAGES_PAGE_DEFAULT, true]);
   });
 
@@ -479,9 +483,11 @@ describe("lists of large sessions, machines and tokens", () => {
     }
     const fits = Math.floor(SYNC_LIST_MAX_LENGTH / (2 * SYNC_STATE_MAX_LENGTH));
     for (const path of ["/v1/sessions", "/v2/sessions/active"]) {
-      expect((await account.get(Sessions, "GET", path)).sessions).toHaveLength(fits);
+      const list = await account.get(Sessions, "GET", path);
+      expect([list.sessions.length, list.hasMore]).toEqual([fits, true]);
     }
-    expect((await account.get(Machines, "GET", "/v1/machines")).machines).toHaveLength(fits);
+    const { machines, hasMore } = await account.get(Machines, "GET", "/v1/machines");
+    expect([machines.length, hasMore]).toEqual([fits, true]);
     const seen: string[] = [];
     for (let cursor: string | null = ""; cursor !== null;) {
       const query: string = cursor === "" ? "" : `&cursor=${cursor}`;

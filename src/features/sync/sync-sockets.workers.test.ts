@@ -897,7 +897,7 @@ describe("GET /v1/websocket/stats and POST /v1/websocket/broadcast (sync.md §6.
       [{ message: { type: "x" } }, "timestamp"],
       [{ message: { type: "", timestamp: 1 } }, "type"],
       [{ message: { type: "x", timestamp: "1" } }, "timestamp"],
-      [{ message, filter: { type: "other" } }, "filter"],
+      [{ message, filter: { type: "other" } }, "filter.type must be one of all, user-scoped-only,"],
       [{ message, filter: { type: "session" } }, "filter"],
       [{ message, filter: { type: "session", sessionId: "" } }, "filter"],
       [{ message, filter: "all" }, "filter"],
@@ -961,7 +961,7 @@ describe("updates (sync.md §6.8, §0b.11)", () => {
     const causes: (() => Promise<unknown>)[] = [];
     const session = await newSession(account);
     const path = `/v1/sessions/${session.id}`;
-    const v3 = { messages: ["a", "b"].map((localId) => ({ localId, content: "x" })) };
+    const v3 = { messages: ["a", "b"].map((localId) => ({ localId, content: "aGk=" })) };
     causes.push(
       () => newMachine(account, { id: "m1" }),
       () => newMessage(account, session.id, "x"),

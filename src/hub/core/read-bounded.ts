@@ -1,6 +1,6 @@
 import { err, type Result } from "../../platform/result.ts";
 import type { FrameErrorCode } from "../../protocol/error-codes.ts";
-import { isDeeperThan } from "../../protocol/json-depth.ts";
+import { isDeeperThan } from "../../protocol/json-size.ts";
 import { FRAME_DEPTH_MAX } from "../../protocol/limits.ts";
 import type { Dialect, Intent } from "./dialect.ts";
 

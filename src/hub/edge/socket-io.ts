@@ -8,7 +8,7 @@ import { type Clock, systemClock, systemTimer, type Timer } from "../../platform
 import type { Result } from "../../platform/result.ts";
 import { isLongerThan } from "../../protocol/bytes.ts";
 import { type CloseCode, type CloseName, reconnectAfter } from "../../protocol/close-codes.ts";
-import { isDeeperThan } from "../../protocol/json-depth.ts";
+import { isDeeperThan } from "../../protocol/json-size.ts";
 import {
   BAD_FRAMES_MAX,
   CALLS_PER_TARGET,

@@ -134,6 +134,9 @@ const CHAPTERS = {
     SYNC_DATA_KEY_MAX_LENGTH: "400",
     SYNC_TOKEN_MAX_LENGTH: "401; 400 for a token that is kept for devices or of a vendor",
     SYNC_BODY_MAX_BYTES: "413",
+    SYNC_BODY_PARTS_MAX: "400, before the body is parsed",
+    SYNC_ENVELOPE_MAX_LENGTH:
+      "400, before the body is parsed; with escapes it may have six times as many bytes",
     SYNC_FRAME_MAX_BYTES: "close 1009; Engine.IO clients are told as `maxPayload`",
     SYNC_CALL_MAX_BYTES: '`{ok: false, error: "Payload too large"}`',
     SYNC_SOCKETS_PER_ACCOUNT: "the new socket is refused with 4005",

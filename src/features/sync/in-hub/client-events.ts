@@ -17,6 +17,7 @@ const OfSession = z.object({ sid: ClientId });
 const OfMachine = z.object({ machineId: ClientId });
 
 const NewMessage = OfSession.extend({
+  // Base64, as clients send it. Another text is kept as it is: a socket has no way to say that it is refused (§6.9).
   message: z.string(),
   // An empty one is none: a second message with it would be lost.
   localId: textUpTo(SYNC_ID_MAX_LENGTH)

@@ -206,7 +206,7 @@ describe("sync.md §6.8 a machine", () => {
     await at.machine("m3");
     await at.run(SYNC_COMMANDS.changeMachine, { id: "m1", active: true });
     const list = async (limit: number, activeOnly: boolean): Promise<string[]> =>
-      (await at.run(SYNC_COMMANDS.machines, { limit, activeOnly })).map(({ id }) => id);
+      (await at.run(SYNC_COMMANDS.machines, { limit, activeOnly })).rows.map(({ id }) => id);
     expect(await list(10, false)).toEqual(["m1", "m3", "m2"]);
     expect(await list(10, true)).toEqual(["m1", "m2"]);
     expect(await list(1, true)).toEqual(["m1"]);

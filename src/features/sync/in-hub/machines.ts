@@ -1,7 +1,7 @@
 import type { HubTurn } from "../../../hub/extension.ts";
 import { SYNC_INACTIVE_AFTER_MS } from "../../../protocol/limits.ts";
 import type { Machine } from "../records.ts";
-import { firstOf, rowsOf } from "./tables.ts";
+import { firstOf, type Rows, rowsOf } from "./tables.ts";
 import { machineUpdates } from "./updates.ts";
 import { type Change, type Changed, versionedChange } from "./versioned.ts";
 
@@ -13,13 +13,14 @@ type MachineRow = Omit<Machine, "accountId" | "active" | "lastActiveAt"> & {
 export function listMachines(
   { sql, name }: HubTurn,
   { limit, activeOnly }: { readonly limit: number; readonly activeOnly: boolean },
-): Machine[] {
+): Rows<Machine> {
   const found = sql.exec<MachineRow>(
     `SELECT * FROM sync_machines WHERE NOT ? OR active = 1 ORDER BY activeAt DESC, id LIMIT ?`,
     Number(activeOnly),
-    limit,
+    limit + 1,
   );
-  return rowsOf(found, limit).rows.map((row) => machineFrom(name, row));
+  const { rows, hasMore } = rowsOf(found, limit);
+  return { rows: rows.map((row) => machineFrom(name, row)), hasMore };
 }
 
 /** null: the account has no machine with this id. */

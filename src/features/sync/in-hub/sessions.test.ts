@@ -283,7 +283,7 @@ describe("sync.md §6.8 a session", () => {
       await at.time.pass(1);
       await change(sid);
       const all = { limit: 10, showsDeleted: true };
-      const [first] = await at.run(SYNC_COMMANDS.recentSessions, all);
+      const [first] = (await at.run(SYNC_COMMANDS.recentSessions, all)).rows;
       expect([what, first?.id]).toEqual([what, sid]);
     }
     expect(await at.run(SYNC_COMMANDS.session, { id: sid })).toMatchObject({ active: false });
@@ -304,7 +304,7 @@ describe("sync.md §6.8 a session", () => {
     await phone.say("message", { sid: a, message: "x" });
     const named = (list: readonly { readonly id: string }[]): string[] => list.map(({ id }) => id);
     const all = { limit: 10, showsDeleted: true };
-    expect(named(await at.run(SYNC_COMMANDS.recentSessions, all))).toEqual([a, c, b]);
+    expect(named((await at.run(SYNC_COMMANDS.recentSessions, all)).rows)).toEqual([a, c, b]);
     const page = { limit: 1, before: null, changedAfter: null, showsDeleted: true };
     const pageOf = async (more: object): Promise<unknown> => {
       const { rows, hasMore } = await at.run(SYNC_COMMANDS.pageOfSessions, { ...page, ...more });
@@ -315,8 +315,22 @@ describe("sync.md §6.8 a session", () => {
     expect(await pageOf({ before: b })).toEqual([[a], false]);
     expect(await pageOf({ changedAfter: since })).toEqual([[a], false]);
     await at.run(SYNC_COMMANDS.archiveSession, { id: b });
-    expect(named(await at.run(SYNC_COMMANDS.activeSessions, { limit: 10 }))).toEqual([c, a]);
-    expect(named(await at.run(SYNC_COMMANDS.activeSessions, { limit: 1 }))).toEqual([c]);
+    const active = async (limit: number): Promise<unknown> => {
+      const { rows, hasMore } = await at.run(SYNC_COMMANDS.activeSessions, { limit });
+      return [named(rows), hasMore];
+    };
+    expect([await active(2), await active(1)]).toEqual([
+      [[c, a], false],
+      [[c], true],
+    ]);
+    const recent = async (limit: number): Promise<unknown> => {
+      const { rows, hasMore } = await at.run(SYNC_COMMANDS.recentSessions, { ...all, limit });
+      return [rows.length, hasMore];
+    };
+    expect([await recent(2), await recent(3)]).toEqual([
+      [2, true],
+      [3, false],
+    ]);
   });
 });
 
@@ -505,12 +519,12 @@ describe("sync.md §0b.6 a deleted session", () => {
     const lists = async (showsDeleted: boolean): Promise<unknown[]> => {
       const recent = await at.run(SYNC_COMMANDS.recentSessions, { limit: 10, showsDeleted });
       const page = await at.run(SYNC_COMMANDS.pageOfSessions, { ...LIST, showsDeleted });
-      return [recent, page.rows].map((list) => list.map((one) => one.id).toSorted());
+      return [recent.rows, page.rows].map((list) => list.map((one) => one.id).toSorted());
     };
     expect(await lists(false)).toEqual([[other], [other]]);
     expect(await lists(true)).toEqual([[id, other].toSorted(), [id, other].toSorted()]);
     const active = await at.run(SYNC_COMMANDS.activeSessions, { limit: 10 });
-    expect(active.map((one) => one.id)).toEqual([other]);
+    expect(active.rows.map((one) => one.id)).toEqual([other]);
     expect(await at.run(SYNC_COMMANDS.session, { id })).toMatchObject({ id, active: false });
     const range = { kind: "newest" } as const;
     const messages = await at.run(SYNC_COMMANDS.messages, { sessionId: id, range, limit: 10 });

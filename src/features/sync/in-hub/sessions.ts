@@ -29,8 +29,8 @@ type Shows = { readonly showsDeleted: boolean };
 export function recentSessions(
   { sql }: HubTurn,
   { limit, showsDeleted }: { readonly limit: number } & Shows,
-): Session[] {
-  return rowsOf(byLastChange(sql, limit, showsDeleted), limit).rows.map(sessionFrom);
+): Rows<Session> {
+  return sessionsOf(byLastChange(sql, limit + 1, showsDeleted), limit);
 }
 
 /**
@@ -73,19 +73,18 @@ export function pageOfSessions(
     Number(page.showsDeleted),
     page.limit + 1,
   );
-  const { rows, hasMore } = rowsOf(found, page.limit);
-  return { rows: rows.map(sessionFrom), hasMore };
+  return sessionsOf(found, page.limit);
 }
 
 /** Those that were heard of in the last quarter of an hour. */
-export function activeSessions(hub: HubTurn, { limit }: { readonly limit: number }): Session[] {
+export function activeSessions(hub: HubTurn, { limit }: { readonly limit: number }): Rows<Session> {
   const found = hub.sql.exec<SessionRow>(
     `SELECT * FROM sync_sessions WHERE active = 1 AND activeAt > ? AND deletedAt IS NULL
      ORDER BY activeAt DESC, id DESC LIMIT ?`,
     hub.now() - SYNC_LISTED_ACTIVE_MS,
-    limit,
+    limit + 1,
   );
-  return rowsOf(found, limit).rows.map(sessionFrom);
+  return sessionsOf(found, limit);
 }
 
 /** A session, also a deleted one; null: the account has none with this id. */
@@ -255,6 +254,11 @@ export function oldestSessionBeat(sql: SqlStorage): number | null {
 
 function sessionRow(sql: SqlStorage, id: string): SessionRow | null {
   return firstOf<SessionRow>(sql, "SELECT * FROM sync_sessions WHERE id = ?", id);
+}
+
+function sessionsOf(found: Iterable<SessionRow>, limit: number): Rows<Session> {
+  const { rows, hasMore } = rowsOf(found, limit);
+  return { rows: rows.map(sessionFrom), hasMore };
 }
 
 function sessionFrom(row: SessionRow): Session {

@@ -9,14 +9,19 @@ import { err, ok, type Result } from "../../../platform/result.ts";
 import type { HubCommand } from "../../../hub/command.ts";
 import { callerOf, failures, SYNC_REQUESTS, UNAUTHORIZED } from "../http-dialect.ts";
 import { portsOf } from "../wire.ts";
+import { type BodySize, FEW_PARTS, limitJson } from "./limit-json.ts";
 
-/** What the operations for an account have in common. */
-export const FOR_ACCOUNT = {
-  tags: ["sync"],
-  security: [{ account: [] }],
-  /** The token, and how often the account asks. */
-  middleware: [requireAuth, limitUser(SYNC_REQUESTS)],
-};
+/** What the operations for an account have in common: the token, how often the account asks, and how much it sends. */
+export const FOR_ACCOUNT = forAccount(FEW_PARTS);
+
+/** {@link FOR_ACCOUNT} for an operation whose body may be larger. */
+export function forAccount(most: BodySize) {
+  return {
+    tags: ["sync"],
+    security: [{ account: [] }],
+    middleware: [requireAuth, limitUser(SYNC_REQUESTS), limitJson(most)],
+  };
+}
 
 /** Failures of operations with a query or path, with a body, and of those that look for one thing. */
 const ASKING = ["invalid_request", "invalid_json", "unauthorized"] as const;
@@ -57,6 +62,19 @@ export async function askExisting<Input extends z.ZodObject, Output extends z.Zo
   }
   return ok(value as Exclude<z.output<Output>, null | false>);
 }
+
+/** A member of lists that end before everything is in them. */
+export const HasMore = z.boolean().openapi({
+  description: "Whether the list ends here only because it is long, or its rows are large",
+});
+
+/** The header by which {@link isHappyClient} knows its client. */
+export const HappyHeaders = z.object({
+  "X-Happy-Client": z.string().optional().openapi({
+    description:
+      "Current clients of Happy send their name here. They get no deleted sessions, and lists of machines without an object around them",
+  }),
+});
 
 /** Whether the sender is a current client of Happy, which expects lists without a member around them (sync.md §9). */
 export function isHappyClient(c: Context<AppEnv>): boolean {

@@ -11,6 +11,8 @@ import {
   CHANGE_FAILURES,
   CREATE_FAILURES,
   FOR_ACCOUNT,
+  HappyHeaders,
+  HasMore,
   isHappyClient,
   ITEM_FAILURES,
   LIST_FAILURES,
@@ -51,15 +53,19 @@ const listRoute = createRoute({
   path: "/v1/machines",
   summary: "The machines of the account, the last heard of first",
   request: {
+    headers: HappyHeaders,
     query: z.object({
       limit: pageLimit(SYNC_PAGE_MAX, SYNC_PAGE_DEFAULT),
-      activeOnly: z.enum(["true", "false"]).optional(),
+      activeOnly: z
+        .enum(["true", "false"])
+        .optional()
+        .openapi({ description: "`true`: only machines that are active now" }),
     }),
   },
   responses: {
     200: jsonAnswer(
       "The machines; for clients that send X-Happy-Client the list alone",
-      z.union([z.object({ machines: z.array(Machine) }), z.array(Machine)]),
+      z.union([z.object({ machines: z.array(Machine), hasMore: HasMore }), z.array(Machine)]),
     ),
     ...LIST_FAILURES,
   },
@@ -129,7 +135,8 @@ export function mountMachines(app: OpenAPIHono<AppEnv>): void {
     const input = { limit, activeOnly: activeOnly === "true" };
     const found = await ask(c, SYNC_COMMANDS.machines, input);
     if (!found.ok) return found.error;
-    return c.json(isHappyClient(c) ? found.value : { machines: found.value }, 200);
+    const { rows: machines, hasMore } = found.value;
+    return c.json(isHappyClient(c) ? machines : { machines, hasMore }, 200);
   });
 
   app.openapi(getRoute, async (c) => {

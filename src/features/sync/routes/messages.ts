@@ -13,11 +13,19 @@ import {
 } from "../../../protocol/limits.ts";
 import { type MessageRange, SYNC_COMMANDS } from "../hub-commands.ts";
 import { ClientId, Content, EncryptedText, Message } from "../records.ts";
-import { askExisting, CHANGE_FAILURES, FOR_ACCOUNT, ITEM_FAILURES } from "./in-account.ts";
-import { cursorAfter, idInCursor, SESSION_MISSING, SessionParam } from "./sessions.ts";
+import {
+  askExisting,
+  CHANGE_FAILURES,
+  FOR_ACCOUNT,
+  forAccount,
+  HasMore,
+  ITEM_FAILURES,
+} from "./in-account.ts";
+import { withAnyJson } from "./limit-json.ts";
+import { Cursor, cursorAfter, idInCursor, SESSION_MISSING, SessionParam } from "./sessions.ts";
 
 const addRoute = createRoute({
-  ...FOR_ACCOUNT,
+  ...forAccount(withAnyJson("content")),
   operationId: "sync.addMessage",
   method: "post",
   path: "/v1/sessions/{id}/messages",
@@ -48,7 +56,7 @@ const newestRoute = createRoute({
   responses: {
     200: jsonAnswer(
       `At most ${SYNC_NEWEST_MAX}, newest first`,
-      z.object({ messages: z.array(Listed) }),
+      z.object({ messages: z.array(Listed), hasMore: HasMore }),
     ),
     ...ITEM_FAILURES,
   },
@@ -63,7 +71,7 @@ const pageRoute = createRoute({
   request: {
     params: SessionParam,
     query: z.object({
-      cursor: z.string().optional(),
+      cursor: Cursor.optional(),
       limit: pageLimit(SYNC_PAGE_MAX, SYNC_PAGE_DEFAULT),
     }),
   },
@@ -76,14 +84,16 @@ const pageRoute = createRoute({
   },
 });
 
-/** A whole number in a query. */
-const Whole = (least: number) =>
-  z
+/** The number of a message in a query. */
+function Seq(least: number, description: string) {
+  const words = `must be a whole number from ${least} on, of at most 15 digits`;
+  return z
     .string()
-    .regex(/^\d{1,15}$/, "must be a whole number")
+    .regex(/^\d{1,15}$/, words)
     .transform(Number)
-    .refine((value) => value >= least, `must be at least ${least}`)
-    .openapi({ type: "string" });
+    .refine((value) => value >= least, words)
+    .openapi({ type: "string", description });
+}
 
 const rangeRoute = createRoute({
   ...FOR_ACCOUNT,
@@ -94,15 +104,18 @@ const rangeRoute = createRoute({
   request: {
     params: SessionParam,
     query: z.object({
-      after_seq: Whole(0).optional(),
-      before_seq: Whole(1).optional(),
+      after_seq: Seq(0, "Messages with higher numbers, ascending. 0 is the default").optional(),
+      before_seq: Seq(
+        1,
+        "Messages with lower numbers, descending; not with `after_seq`",
+      ).optional(),
       limit: pageLimit(SYNC_MESSAGES_PAGE_MAX, SYNC_MESSAGES_PAGE_DEFAULT),
     }),
   },
   responses: {
     200: jsonAnswer(
       "A part of the messages",
-      z.object({ messages: z.array(Listed), hasMore: z.boolean() }),
+      z.object({ messages: z.array(Listed), hasMore: HasMore }),
     ),
     ...ITEM_FAILURES,
   },
@@ -156,7 +169,8 @@ export function mountMessages(app: OpenAPIHono<AppEnv>): void {
     const input = { sessionId, range: { kind: "newest" as const }, limit: SYNC_NEWEST_MAX };
     const found = await askExisting(c, SYNC_COMMANDS.messages, input, SESSION_MISSING);
     if (!found.ok) return found.error;
-    return c.json({ messages: found.value.rows.map(listed) }, 200);
+    const { rows, hasMore } = found.value;
+    return c.json({ messages: rows.map(listed), hasMore }, 200);
   });
 
   app.openapi(pageRoute, async (c) => {

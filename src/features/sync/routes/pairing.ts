@@ -160,7 +160,14 @@ const statusRoute = createRoute({
   tags: ["sync"],
   summary: "How far the pairing of a terminal is, for the phone that may approve it",
   middleware: [limitPolls],
-  request: { query: z.object({ publicKey: z.string().optional() }) },
+  request: {
+    query: z.object({
+      publicKey: z
+        .string()
+        .optional()
+        .openapi({ description: "Of the terminal: X25519, 32 bytes in base64" }),
+    }),
+  },
   responses: {
     200: jsonAnswer(
       "How far it is; `not_found` also for a malformed key",

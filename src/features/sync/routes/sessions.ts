@@ -19,6 +19,8 @@ import {
   askExisting,
   CREATE_FAILURES,
   FOR_ACCOUNT,
+  HappyHeaders,
+  HasMore,
   isHappyClient,
   ITEM_FAILURES,
   LIST_FAILURES,
@@ -34,6 +36,11 @@ const CURSOR = new RegExp(`^cursor_v1_(.{1,${SYNC_ID_MAX_LENGTH}})$`);
 /** What a request is told for a session that its account does not have. */
 export const SESSION_MISSING = "Session not found";
 const Sessions = z.object({ sessions: z.array(Session) });
+/** The beginning of a list that has no pages. */
+const FirstSessions = Sessions.extend({ hasMore: HasMore });
+
+/** How clients call the parameter of a page that goes on from another one. */
+export const Cursor = z.string().openapi({ description: "`nextCursor` of the page before" });
 
 /** Reads `cursor_v1_<id>`; null: it is another form. */
 export function idInCursor(cursor: string): string | null {
@@ -58,15 +65,20 @@ const recentRoute = createRoute({
   method: "get",
   path: "/v1/sessions",
   summary: "The sessions that changed last",
+  description: "`GET /v2/sessions` has all of them, in pages.",
+  request: { headers: HappyHeaders },
   responses: {
-    200: jsonAnswer(`At most ${SYNC_NEWEST_MAX}, the last change first`, Sessions),
+    200: jsonAnswer(`At most ${SYNC_NEWEST_MAX}, the last change first`, FirstSessions),
     ...failures("unauthorized"),
   },
 });
 
 /** Milliseconds, or an ISO 8601 time: clients of different origin send one of them (sync.md §3.3). */
 const Since = z
-  .union([z.iso.datetime({ offset: true }), z.string().regex(/^[1-9]\d{0,15}$/, "is no time")])
+  .union([z.iso.datetime({ offset: true }), z.string().regex(/^[1-9]\d{0,15}$/)], {
+    error:
+      "must be milliseconds since 1970, or a time in ISO 8601 with its zone, for example 2026-01-31T12:00:00Z",
+  })
   .transform((text) => (/^\d+$/.test(text) ? Number(text) : Date.parse(text)))
   .openapi({
     type: "string",
@@ -80,8 +92,9 @@ const pageRoute = createRoute({
   path: "/v2/sessions",
   summary: "Sessions in pages, newest first",
   request: {
+    headers: HappyHeaders,
     query: z.object({
-      cursor: z.string().optional(),
+      cursor: Cursor.optional(),
       limit: pageLimit(SYNC_PAGE_MAX, SYNC_PAGE_DEFAULT),
       changedSince: Since.optional(),
     }),
@@ -105,7 +118,7 @@ const activeRoute = createRoute({
     query: z.object({ limit: pageLimit(SYNC_ACTIVE_SESSIONS_MAX, SYNC_ACTIVE_SESSIONS_DEFAULT) }),
   },
   responses: {
-    200: jsonAnswer("The last heard of first", Sessions),
+    200: jsonAnswer("The last heard of first", FirstSessions),
     ...LIST_FAILURES,
   },
 });
@@ -178,7 +191,7 @@ export function mountSessions(app: OpenAPIHono<AppEnv>): void {
   app.openapi(recentRoute, async (c) => {
     const input = { limit: SYNC_NEWEST_MAX, showsDeleted: !isHappyClient(c) };
     const sessions = await ask(c, SYNC_COMMANDS.recentSessions, input);
-    return sessions.ok ? c.json({ sessions: sessions.value }, 200) : sessions.error;
+    return sessions.ok ? c.json(firstOf(sessions.value), 200) : sessions.error;
   });
 
   app.openapi(pageRoute, async (c) => {
@@ -201,7 +214,7 @@ export function mountSessions(app: OpenAPIHono<AppEnv>): void {
   app.openapi(activeRoute, async (c) => {
     const input = c.req.valid("query");
     const sessions = await ask(c, SYNC_COMMANDS.activeSessions, input);
-    return sessions.ok ? c.json({ sessions: sessions.value }, 200) : sessions.error;
+    return sessions.ok ? c.json(firstOf(sessions.value), 200) : sessions.error;
   });
 
   app.openapi(createSessionRoute, async (c) => {
@@ -241,4 +254,8 @@ export function mountSessions(app: OpenAPIHono<AppEnv>): void {
     );
     return had.ok ? c.json({ success: true } as const, 200) : had.error;
   });
+}
+
+function firstOf({ rows, hasMore }: { readonly rows: Session[]; readonly hasMore: boolean }) {
+  return { sessions: rows, hasMore };
 }

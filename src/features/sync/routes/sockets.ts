@@ -20,7 +20,8 @@ import { Filter, fitting, SocketStats } from "../records.ts";
 import { scopeOf } from "../scope.ts";
 import { admitted, SYNC_CONNECTIONS } from "../user-kind.ts";
 import { portsOf, USER_KIND } from "../wire.ts";
-import { ask, CREATE_FAILURES, FOR_ACCOUNT } from "./in-account.ts";
+import { ask, CREATE_FAILURES, FOR_ACCOUNT, forAccount } from "./in-account.ts";
+import { withAnyJson } from "./limit-json.ts";
 
 /** Where clients connect: both are the same (sync.md §6.1). */
 const PATHS = ["/v1/updates", "/v1/updates/", "/v1/websocket", "/v1/websocket/"];
@@ -49,7 +50,7 @@ const statsRoute = createRoute({
 });
 
 const broadcastRoute = createRoute({
-  ...FOR_ACCOUNT,
+  ...forAccount(withAnyJson("message")),
   operationId: "sync.broadcast",
   method: "post",
   path: "/v1/websocket/broadcast",
