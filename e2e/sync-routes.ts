@@ -10,6 +10,7 @@ const Document = z.object({
       z.string(),
       z.object({
         tags: z.array(z.string()),
+        responses: z.record(z.string(), z.unknown()),
         requestBody: z
           .object({ content: z.record(z.string(), z.object({ example: z.unknown() })) })
           .optional(),
@@ -56,8 +57,9 @@ export async function syncRoutes(url: string): Promise<SyncRoute[]> {
     connect: "openai",
   };
   const routes = Object.entries(paths).flatMap(([where, operations]) =>
-    Object.entries(operations).flatMap(([method, { tags, requestBody }]) => {
-      if (!tags.includes("sync")) return [];
+    Object.entries(operations).flatMap(([method, { tags, requestBody, responses }]) => {
+      // An upgrade is no request that ends.
+      if (!tags.includes("sync") || "101" in responses) return [];
       const at = where.replaceAll(/(\w+)\/\{\w+\}/g, (_, of: string) => `${of}/${ids[of]}`);
       const body = Object.values(requestBody?.content ?? {})[0]?.example;
       const name = `${method.toUpperCase()} ${where}`;

@@ -1,6 +1,6 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { getPath } from "hono/utils/url";
-import { AREAS, runningAreas } from "./features.ts";
+import { AREAS, channelsOf, runningAreas } from "./features.ts";
 import type { Area } from "./hub/area.ts";
 import { mountReady } from "./hub/routes/ready.ts";
 import { mountPageConfig, pagePartners } from "./page-config.ts";
@@ -74,7 +74,7 @@ export function createApp(
   for (const area of areas) area.mount(app, areas);
 
   const openApi = once(() => openApiOf(app, areas));
-  const asyncApi = once(() => asyncApiDocument(areas.flatMap((area) => area.events)));
+  const asyncApi = once(() => asyncApiDocument(channelsOf(areas)));
   app.get("/openapi.json", (c) => {
     const asked = c.req.query("area");
     if (asked === undefined) return c.json(openApi());

@@ -1,5 +1,5 @@
 import { createApp, openApiOf } from "./app.ts";
-import { AREAS } from "./features.ts";
+import { AREAS, channelsOf } from "./features.ts";
 import { goldenFrames } from "./hub/golden-frames.ts";
 import { asyncApiDocument } from "./platform/asyncapi.ts";
 import { errorsPage } from "./platform/http/error-reference.ts";
@@ -9,7 +9,7 @@ import { limitsPage } from "./platform/http/limit-reference.ts";
 export function documents(): Readonly<Record<string, string>> {
   return {
     "spec/openapi.json": pretty(openApiOf(createApp(), AREAS)),
-    "spec/asyncapi.json": pretty(asyncApiDocument(AREAS.flatMap(({ events }) => events))),
+    "spec/asyncapi.json": pretty(asyncApiDocument(channelsOf(AREAS))),
     "spec/golden-frames.jsonl": goldenFrames(),
     // The commands that `npm run discord:commands` registers.
     "spec/slash-commands.json": pretty(

@@ -7,6 +7,7 @@ import type { HubEnv } from "./hub/env.ts";
 import type { HubParts } from "./hub/hub-object.ts";
 import { stream } from "./hub/index.ts";
 import type { HubKind } from "./hub/kind.ts";
+import type { Channel } from "./platform/asyncapi.ts";
 import { log } from "./platform/log.ts";
 import { err, ok, type Result } from "./platform/result.ts";
 import { chosenAreas, ConfigError } from "./platform/variables.ts";
@@ -58,6 +59,12 @@ export function hubParts(
       ]),
     ),
   };
+}
+
+/** Where clients of these areas connect. */
+export function channelsOf(areas: readonly Area[]): readonly Channel[] {
+  const events = areas.flatMap((area) => area.events);
+  return areas.flatMap(({ channels }) => channels?.(events) ?? []);
 }
 
 /** Runs the hourly work of all areas (`[triggers]` in wrangler.toml). A failure of one does not stop another. */

@@ -25,6 +25,7 @@ const FOREIGN: ReadonlySet<string> = new Set([
 const NOT_ENGINE: readonly { readonly prefix: string; readonly why: string }[] = [
   { prefix: "dialects/guild.ts", why: "the wire of guilds" },
   { prefix: "golden-frames.ts", why: "examples of that wire" },
+  { prefix: "guild-channels.ts", why: "their wire, for AsyncAPI" },
   { prefix: "guild-kind.ts", why: "the hubs of guilds" },
   { prefix: "guild-config.ts", why: "their variables" },
   { prefix: "routes/", why: "the routes to hubs of guilds" },

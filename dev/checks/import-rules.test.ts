@@ -54,6 +54,7 @@ const CORE_PLATFORM = ["src/platform/clock.ts", "src/platform/ids.ts", "src/plat
 const KNOWN_TO_TOOLS = [
   "src/protocol/",
   "src/client/",
+  "src/testing/documented.ts",
   "src/testing/fake-hub.ts",
   "src/testing/random.ts",
   "src/testing/soon.ts",

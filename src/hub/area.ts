@@ -1,5 +1,6 @@
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { SlashCommand } from "../platform/discord/interactions/slash-command.ts";
+import type { Channel } from "../platform/asyncapi.ts";
 import type { AppEnv, HttpArea } from "../platform/http/app-env.ts";
 import type { AreaConfig } from "../platform/variables.ts";
 import type { EventDefinition } from "../protocol/events/define-event.ts";
@@ -15,10 +16,15 @@ export type Area = HttpArea & {
   readonly hubs: readonly string[];
   /** Adds its routes. @param areas all areas that run, including this one */
   readonly mount: (app: OpenAPIHono<AppEnv>, areas: readonly Area[]) => void;
-  /** The events that it publishes, for AsyncAPI. */
+  /** The events that it publishes on the stream of its hubs. Their payloads are checked. */
   readonly events: readonly EventDefinition[];
-  /** Names of further events, which only its own dialects carry: no document describes their payloads. */
+  /** Names of further events, which only its own dialects carry. Its channels describe them. */
   readonly plainEvents?: readonly string[];
+  /**
+   * Where its clients connect, for AsyncAPI. Absent: the channels of another area carry its events.
+   * @param events those of all areas that run
+   */
+  readonly channels?: (events: readonly EventDefinition[]) => readonly Channel[];
   /** What it keeps inside hubs of these kinds. */
   readonly extension?: HubExtension;
   /** Its slash commands: `POST /interactions` finds them by name. */

@@ -6,6 +6,7 @@ import { mountAdminHub, mountAdminJournal, mountAdminPublisher } from "./routes/
 import { mountEvents } from "./routes/events.ts";
 import { mountSocketIo } from "./routes/socket-io.ts";
 import { mountStream, mountTicket } from "./routes/ws.ts";
+import { guildChannels } from "./guild-channels.ts";
 
 /** The event stream of a guild (rooms.md §2). Every area with events of a guild builds on it. */
 export const stream: Area = {
@@ -18,6 +19,7 @@ export const stream: Area = {
   ],
   hubs: ["guild"],
   events: [],
+  channels: guildChannels,
   mount(app, areas) {
     mountTicket(app);
     mountStream(app, areas);

@@ -1,159 +1,51 @@
 import { z } from "zod";
-import { CLOSE_CODES } from "../protocol/close-codes.ts";
-import { DiscordId } from "../protocol/discord-id.ts";
-import { FRAME_ERRORS } from "../protocol/error-codes.ts";
-import type { EventDefinition } from "../protocol/events/define-event.ts";
-import {
-  AckFrame,
-  AuthExpiringFrame,
-  AuthFrame,
-  AuthOkFrame,
-  BatchFrame,
-  ErrorFrame,
-  EventFrame,
-  PING_FRAME,
-  PONG_FRAME,
-  Presence,
-  ReauthFrame,
-  ReauthOkFrame,
-  ResumedFrame,
-  SignalFrame,
-  SnapshotFrame,
-  SubscribeFrame,
-} from "../protocol/frames.ts";
+import type { CloseCode } from "../protocol/close-codes.ts";
 import { VERSION } from "./openapi.ts";
 
-type Message = { readonly summary: string; readonly schema: z.ZodType };
-
-const FROM_CLIENT: Readonly<Record<string, Message>> = {
-  auth: { summary: "First frame of a socket without ticket and header", schema: AuthFrame },
-  ack: { summary: "Everything up to `seq` has arrived", schema: AckFrame },
-  reauth: { summary: "A newer token of the same user", schema: ReauthFrame },
-  subscribe: { summary: "Narrow the stream to some channels", schema: SubscribeFrame },
-  ping: {
-    summary: `Exactly \`${PING_FRAME}\`; answered without waking the hub`,
-    schema: z.object({ type: z.literal("ping") }),
-  },
+/** A message of a {@link Channel}. */
+export type ChannelMessage = {
+  /** The name on the wire, where several messages share one. Absent: the one in the list. */
+  readonly name?: string;
+  readonly summary: string;
+  readonly schema: z.ZodType;
+  /** What its sender gets for it, if it asks for an answer. Absent: nothing. */
+  readonly answer?: z.ZodType;
 };
 
-const FROM_SERVER: Readonly<Record<string, Message>> = {
-  authOk: { summary: "Always the first frame", schema: AuthOkFrame },
-  snapshot: { summary: "The whole state at `seq`", schema: SnapshotFrame },
-  resumed: { summary: "After the missed events: what follows is live", schema: ResumedFrame },
-  batch: { summary: "Events that share a frame (only with `?batch=1`)", schema: BatchFrame },
-  authExpiring: {
-    summary: "The token expires in a minute: send `reauth`",
-    schema: AuthExpiringFrame,
-  },
-  signal: {
-    summary: "The newest value of what is not journaled (only with `?signals=1`)",
-    schema: SignalFrame,
-  },
-  reauthOk: { summary: "The newer token counts", schema: ReauthOkFrame },
-  error: { summary: "A frame of the client was not used", schema: ErrorFrame },
-  pong: { summary: `Exactly \`${PONG_FRAME}\``, schema: z.object({ type: z.literal("pong") }) },
+/** Messages by their names, which are unique for one direction of a channel. */
+export type ChannelMessages = Readonly<Record<string, ChannelMessage>>;
+
+/** A place to connect to, in one dialect: a channel of the AsyncAPI document. */
+export type Channel = {
+  /** Unique among the channels of all areas. */
+  readonly name: string;
+  /** Path of the upgrade. */
+  readonly address: string;
+  readonly title: string;
+  readonly description?: string;
+  /** JSON Schemas of the upgrade's query and headers. */
+  readonly query: object;
+  readonly headers?: object;
+  /** What a client of Socket.IO sends in its CONNECT packet. */
+  readonly connect?: z.ZodType;
+  readonly fromServer: ChannelMessages;
+  readonly fromClient: ChannelMessages;
+  readonly closeCodes: readonly CloseCode[];
+  /** What the server tells of a frame that it does not use, by code. */
+  readonly frameErrors?: Readonly<Record<string, string>>;
 };
 
-/** What clients of Socket.IO get beside an event's payload. The offset is the seq as text. */
-const About = EventFrame.pick({ seq: true, id: true, ts: true, trace: true });
-const Offset = z.string().regex(/^\d+$/);
-
-/** The arguments of the events that a client of Socket.IO gets. */
-const TO_SOCKET_IO: Readonly<Record<string, Message>> = {
-  snapshot: {
-    summary: "The whole state at `seq`",
-    schema: z.tuple([SnapshotFrame.omit({ type: true }), Offset]),
-  },
-  resumed: {
-    summary: "After the missed events: what follows is live",
-    schema: z.tuple([ResumedFrame.pick({ from: true, to: true }), Offset]),
-  },
-  presence: {
-    summary: "Who is connected (only with `signals: true`)",
-    schema: z.tuple([
-      Presence.extend({ guildId: DiscordId }),
-      SignalFrame.pick({ key: true, ts: true }),
-    ]),
-  },
-  "auth.expiring": {
-    summary: "The token expires in a minute, emit `reauth`",
-    schema: z.tuple([AuthExpiringFrame.pick({ exp: true })]),
-  },
-  "reauth.ok": {
-    summary: "The newer token counts",
-    schema: z.tuple([ReauthOkFrame.pick({ exp: true })]),
-  },
-  error: {
-    summary: "An event of the client was not used",
-    schema: z.tuple([ErrorFrame.pick({ code: true, message: true })]),
-  },
-  close: {
-    summary: "Why the connection is closed now",
-    schema: z.tuple([
-      z.object({ code: z.number().int(), reason: z.string(), reconnect: z.string() }),
-    ]),
-  },
-};
-
-/** The arguments of the events that a client of Socket.IO may emit. */
-const FROM_SOCKET_IO: Readonly<Record<string, Message>> = {
-  reauth: {
-    summary: "A newer token of the same user",
-    schema: z.tuple([ReauthFrame.pick({ token: true })]),
-  },
-  subscribe: {
-    summary: "Narrow the stream to some channels",
-    schema: z.tuple([SubscribeFrame.shape.channelIds]),
-  },
-};
-
-/** The AsyncAPI 3.0 document of the guild stream, a channel for each dialect, from the registry that validates it. */
-export function asyncApiDocument(events: readonly EventDefinition[]): object {
+/** The AsyncAPI 3.0 document of these channels, from the schemas that check their messages. */
+export function asyncApiDocument(channels: readonly Channel[]): object {
   const schemas: Record<string, object> = {};
-  const messagesOf = (messages: Readonly<Record<string, Message>>): Record<string, object> =>
-    Object.fromEntries(
-      Object.entries(messages).map(([name, message]) => [
-        camelCase(name),
-        messageOf(name, message, schemas),
-      ]),
-    );
-  const ofEvents = (schemaOf: (event: EventDefinition) => z.ZodType): Record<string, Message> =>
-    Object.fromEntries(
-      events.map((event) => [
-        event.name,
-        { summary: event.summary, schema: schemaOf(event) } satisfies Message,
-      ]),
-    );
-  const nativeEvents = ofEvents(({ name, payload }) =>
-    EventFrame.extend({ event: z.literal(name), payload }),
-  );
-  const fromServer = messagesOf({ ...FROM_SERVER, ...nativeEvents });
-  const fromClient = messagesOf(FROM_CLIENT);
-  const toSocketIo = messagesOf({
-    ...TO_SOCKET_IO,
-    ...ofEvents(({ payload }) => z.tuple([payload, About, Offset])),
-  });
-  const fromSocketIo = messagesOf(FROM_SOCKET_IO);
-  const operation = (
-    action: "send" | "receive",
-    channel: string,
-    summary: string,
-    messages: object,
-  ): object => ({
-    action,
-    channel: { $ref: `#/channels/${channel}` },
-    summary,
-    messages: Object.keys(messages).map((name) => ({
-      $ref: `#/channels/${channel}/messages/${name}`,
-    })),
-  });
+  const written = channels.map((channel) => writtenChannel(channel, schemas));
   return {
     asyncapi: "3.0.0",
     info: {
-      title: "GuildHub stream",
+      title: "GuildHub sockets",
       version: VERSION,
       description:
-        "One WebSocket per client carries the events of one guild: in order, without gaps, resumable for 24 hours.",
+        "What WebSockets of this deployment carry, with a channel for each way to connect. Requests are described in `/openapi.json`.",
       license: { name: "MIT" },
     },
     defaultContentType: "application/json",
@@ -165,35 +57,13 @@ export function asyncApiDocument(events: readonly EventDefinition[]): object {
         variables: { host: { default: "localhost:8787" } },
       },
     },
-    channels: {
-      stream: {
-        address: "/ws",
-        title: "Guild stream",
-        messages: { ...fromServer, ...fromClient },
-        bindings: { ws: { method: "GET", query: QUERY } },
-      },
-      socketIo: {
-        address: "/socket.io/",
-        title: "Guild stream for clients of Socket.IO",
-        description:
-          "Socket.IO v5 over Engine.IO v4, WebSocket only, namespace `/`. A message is an event of Socket.IO: its name, and its arguments as the payload. The CONNECT packet carries `{ token, guildId?, signals? }`.",
-        messages: { ...toSocketIo, ...fromSocketIo },
-        bindings: { ws: { method: "GET", query: SOCKET_IO_QUERY } },
-      },
-    },
-    operations: {
-      toClient: operation("send", "stream", "Frames that the hub sends", fromServer),
-      fromClient: operation("receive", "stream", "Frames that a client may send", fromClient),
-      toSocketIo: operation("send", "socketIo", "Events that the hub emits", toSocketIo),
-      fromSocketIo: operation("receive", "socketIo", "Events that a client may emit", fromSocketIo),
-    },
+    channels: Object.fromEntries(written.map(({ name, channel }) => [name, channel])),
+    operations: Object.assign({}, ...written.map(({ operations }) => operations)) as object,
     components: { schemas },
-    "x-close-codes": Object.values(CLOSE_CODES),
-    "x-frame-errors": FRAME_ERRORS,
   };
 }
 
-/** `servers` of the document for a request to `at`: the Worker that serves the document serves the stream. */
+/** `servers` of the document for a request to `at`: the Worker that serves the document serves the channels. */
 export function streamServers(at: URL): object {
   return {
     worker: {
@@ -204,43 +74,67 @@ export function streamServers(at: URL): object {
   };
 }
 
-const QUERY = {
-  type: "object",
-  properties: {
-    ticket: { type: "string", description: "From `POST /ws/ticket`; works once, for 30 seconds" },
-    guildId: {
-      type: "string",
-      description:
-        "With a token in the header or in the first frame: one guild of its `guilds` claim. Absent: the primary guild",
+function writtenChannel(
+  { name, fromServer, fromClient, query, headers, ...channel }: Channel,
+  schemas: Record<string, object>,
+) {
+  const { address, title, description, connect, closeCodes, frameErrors } = channel;
+  const written = (messages: ChannelMessages, isTaken: (key: string) => boolean) =>
+    Object.fromEntries(
+      Object.entries(messages).map(([label, message]) => {
+        const key = camelCase(label);
+        return [isTaken(key) ? `${key}FromClient` : key, writtenMessage(label, message, schemas)];
+      }),
+    );
+  const sent = written(fromServer, () => false);
+  const taken = written(fromClient, (key) => key in sent);
+  const operation = (action: "send" | "receive", summary: string, messages: object): object => ({
+    action,
+    channel: { $ref: `#/channels/${name}` },
+    summary,
+    messages: Object.keys(messages).map((key) => ({ $ref: `#/channels/${name}/messages/${key}` })),
+  });
+  return {
+    name,
+    channel: {
+      address,
+      title,
+      ...(description === undefined ? {} : { description }),
+      messages: { ...sent, ...taken },
+      bindings: { ws: { method: "GET", query, ...(headers === undefined ? {} : { headers }) } },
+      ...(connect === undefined ? {} : { "x-connect": schemaOf(connect, schemas) }),
+      "x-close-codes": closeCodes,
+      ...(frameErrors === undefined ? {} : { "x-frame-errors": frameErrors }),
     },
-    epoch: { type: "string", description: "Resume: the epoch of the last frame" },
-    seq: { type: "integer", minimum: 0, description: "Resume: the last seq that arrived" },
-    batch: { type: "string", enum: ["1"], description: "Events of a burst may share a frame" },
-    signals: { type: "string", enum: ["1"], description: "Last values as well, such as presence" },
-  },
-};
+    operations: {
+      [`${name}ToClient`]: operation("send", `${title}: what the server sends`, sent),
+      [`${name}FromClient`]: operation("receive", `${title}: what a client may send`, taken),
+    },
+  };
+}
 
-const SOCKET_IO_QUERY = {
-  type: "object",
-  required: ["EIO", "transport"],
-  properties: {
-    EIO: { type: "string", enum: ["4"] },
-    transport: { type: "string", enum: ["websocket"] },
-  },
-};
-
-function messageOf(
-  name: string,
-  { summary, schema }: Message,
+function writtenMessage(
+  label: string,
+  { name = label, summary, schema, answer }: ChannelMessage,
   schemas: Record<string, object>,
 ): object {
-  const payload = z.toJSONSchema(schema, {
+  return {
+    name,
+    title: label,
+    summary,
+    payload: schemaOf(schema, schemas),
+    ...(answer === undefined ? {} : { "x-answer": schemaOf(answer, schemas) }),
+  };
+}
+
+function schemaOf(schema: z.ZodType, schemas: Record<string, object>): unknown {
+  const written = z.toJSONSchema(schema, {
     target: "draft-7",
     // The input form allows unknown members: readers must accept what later versions add.
     io: "input",
     override: ({ jsonSchema }) => dropSafeIntegers(jsonSchema),
   });
-  return { name, title: name, summary, payload: hoist(payload, schemas) };
+  return hoist(written, schemas);
 }
 
 /** Drops bounds of JavaScript's safe integers: they are no part of the protocol. */
@@ -265,5 +159,5 @@ function hoist(schema: object, schemas: Record<string, object>): unknown {
 }
 
 function camelCase(name: string): string {
-  return name.replaceAll(/\.(\w)/g, (_, letter: string) => letter.toUpperCase());
+  return name.replaceAll(/[ .-](\w)/g, (_, letter: string) => letter.toUpperCase());
 }

@@ -13,7 +13,7 @@ const DOCUMENT = {
     title: "GuildHub",
     version: VERSION,
     description:
-      "Discord voice rooms and their live events. The event stream on `/ws` is described in `/asyncapi.json`.",
+      "Discord voice rooms and their live events, voice channels for FACEIT matches, and sessions of coding agents in step on all devices. What WebSockets carry is described in `/asyncapi.json`.",
     license: { name: "MIT", identifier: "MIT" },
   },
   servers: [{ url: "/" }],

@@ -2,6 +2,7 @@ import type { Area } from "../../hub/area.ts";
 import { systemClock } from "../../platform/clock.ts";
 import { pathsBelow } from "../../platform/http/areas.ts";
 import { d1Pairings } from "./adapters/d1-pairings.ts";
+import { syncChannels } from "./channels.ts";
 import { syncVariables } from "./config.ts";
 import { SYNC_DIALECT } from "./http-dialect.ts";
 import { syncHubExtension } from "./hub-extension.ts";
@@ -30,6 +31,7 @@ export const sync: Area = {
   tags: [{ name: "sync", description: "Sessions of coding agents, in step on all devices" }],
   events: [],
   plainEvents: [UPDATE],
+  channels: syncChannels,
   extension: syncHubExtension,
   // The app accepts a server by this text (sync.md §3.1).
   greeting: "Welcome to Happy Server!",

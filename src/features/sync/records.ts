@@ -24,7 +24,8 @@ export const textUpTo = (max: number) =>
       abort: true,
     })
     .refine((text) => text.isWellFormed(), "must be well-formed Unicode")
-    .openapi({ maxLength: max });
+    .openapi({ maxLength: max })
+    .meta({ maxLength: max });
 
 const TOO_MANY_BYTES = "has too many bytes as JSON";
 
@@ -157,6 +158,13 @@ export const SocketStats = z
     oldestConnection: Milliseconds.nullable(),
   })
   .openapi("SyncSocketStats");
+
+/** What may be broadcast by REST. Native clients get it as it is (sync.md §0b.17). */
+export const BroadcastMessage = z.looseObject({
+  type: z.string().min(1),
+  payload: z.unknown().optional(),
+  timestamp: z.number(),
+});
 
 /** Which connections of an account get a broadcast (sync.md §6.7). */
 export const Filter = z

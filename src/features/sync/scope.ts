@@ -3,7 +3,7 @@ import type { Client } from "../../hub/extension.ts";
 import { SYNC_ID_MAX_LENGTH } from "../../protocol/limits.ts";
 
 /** What a connection is for (sync.md §6.1). */
-const CLIENT_TYPES = ["user-scoped", "session-scoped", "machine-scoped"] as const;
+export const CLIENT_TYPES = ["user-scoped", "session-scoped", "machine-scoped"] as const;
 export type ClientType = (typeof CLIENT_TYPES)[number];
 
 /** Printable ASCII: the scope of a connection has to fit into what a socket keeps through hibernation. */
@@ -16,13 +16,12 @@ const ScopeId = z
   .catch(undefined);
 
 /** What a client says of itself, in a query, in headers or in its first frame. An unknown type is user-scoped. */
-const About = z
-  .object({
-    clientType: z.enum(CLIENT_TYPES).catch("user-scoped"),
-    sessionId: ScopeId,
-    machineId: ScopeId,
-  })
-  .catch({ clientType: "user-scoped" });
+export const AboutClient = z.object({
+  clientType: z.enum(CLIENT_TYPES).catch("user-scoped"),
+  sessionId: ScopeId,
+  machineId: ScopeId,
+});
+const About = AboutClient.catch({ clientType: "user-scoped" });
 
 /** What the hub keeps of a connection of sync. */
 const Scope = z.object({

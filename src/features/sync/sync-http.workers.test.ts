@@ -56,21 +56,21 @@ type Described = {
   readonly statuses: readonly number[];
 };
 
-/** All operations of sync, as `/openapi.json` describes them. */
+/** All operations of sync but upgrades, as `/openapi.json` describes them. */
 async function operations(): Promise<Described[]> {
   const answer = await callSync("GET", "/openapi.json?area=sync");
   const { paths } = Document.parse(await answer.json());
   return Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods).map(
-      ([method, { operationId, security = [], requestBody, responses, parameters }]) => ({
+    Object.entries(methods)
+      .filter(([, { responses }]) => !("101" in responses))
+      .map(([method, { operationId, security = [], requestBody, responses, parameters }]) => ({
         id: operationId,
         method: method.toUpperCase(),
         path: `${path}${requiredQuery(parameters)}`,
         isGuarded: security.some((one) => "account" in one),
         body: requestBody?.content["application/json"].example,
         statuses: Object.keys(responses).map(Number),
-      }),
-    ),
+      })),
   );
 }
 

@@ -4,12 +4,14 @@ import type { Entry } from "../core/journal.ts";
 import { decodePacket, SOCKET_IO_DIALECT } from "./socket-io.ts";
 import { serveSocketIo } from "../edge/socket-io.ts";
 import { GUILD_STREAM } from "../guild-kind.ts";
+import { guildChannels } from "../guild-channels.ts";
 import { ok } from "../../platform/result.ts";
 import { asyncApiDocument } from "../../platform/asyncapi.ts";
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import { MATCH_EVENTS } from "../../protocol/events/matches.ts";
 import { GATEWAY_EVENTS, ROOM_EVENTS } from "../../protocol/events/rooms.ts";
 import { FarEnd, VirtualTimers } from "../../testing/edge-ends.ts";
+import { strictSchema } from "../../testing/documented.ts";
 import { VirtualTime } from "../../testing/virtual-time.ts";
 
 const REGISTERED = [...ROOM_EVENTS, ...GATEWAY_EVENTS, ...MATCH_EVENTS];
@@ -28,7 +30,7 @@ type Schema = {
   readonly items?: Schema | readonly Schema[];
 };
 
-const document = asyncApiDocument(REGISTERED) as {
+const document = asyncApiDocument(guildChannels(REGISTERED)) as {
   readonly channels: {
     readonly socketIo: {
       readonly messages: Readonly<
@@ -41,18 +43,8 @@ const document = asyncApiDocument(REGISTERED) as {
 const MESSAGES = document.channels.socketIo.messages;
 
 /** The schema of a message's arguments, in which every member must be in the document. */
-function argumentsOf(key: string): z.ZodType {
-  const whole = { ...MESSAGES[key]?.payload, definitions: document.components.schemas };
-  const text = JSON.stringify(whole, (_, value: unknown) =>
-    typeof value === "object" && value !== null && "properties" in value && "type" in value
-      ? { ...value, additionalProperties: false }
-      : value,
-  ).replaceAll("#/components/schemas/", "#/definitions/");
-  return z.fromJSONSchema({
-    $schema: "http://json-schema.org/draft-07/schema#",
-    ...(JSON.parse(text) as object),
-  });
-}
+const argumentsOf = (key: string): z.ZodType =>
+  strictSchema(MESSAGES[key]?.payload ?? {}, document.components.schemas);
 
 const TEXTS = ["a text", "157356480064913408", "2026-11-29T00:00:00.000Z", "https://page.test/"];
 

@@ -185,7 +185,7 @@ const CHAPTERS = {
     SYNC_EPHEMERAL_TOKEN_MS: "the token is refused",
   },
   "Calls between clients": {
-    CALLS_PER_TARGET: "the call fails at once; no area has calls yet",
+    CALLS_PER_TARGET: "the call fails at once; `RPC target is busy` for sync",
     CALLS_PER_HUB: "the same",
   },
   "The journal": {

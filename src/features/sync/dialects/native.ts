@@ -8,7 +8,8 @@ import type { CloseName } from "../../../protocol/close-codes.ts";
 import { CLOSE_CODES } from "../../../protocol/close-codes.ts";
 import type { FrameErrorCode } from "../../../protocol/error-codes.ts";
 import { SYNC_ID_MAX_LENGTH, SYNC_TOKEN_MAX_LENGTH } from "../../../protocol/limits.ts";
-import { scopeOf } from "../scope.ts";
+import type { NativeEventName } from "../events/from-server.ts";
+import { AboutClient, scopeOf } from "../scope.ts";
 
 /** A ping that the runtime answers, and its answer: exactly these texts (sync.md §6.5). */
 export const NATIVE_PING = { request: '{"event":"ping"}', answer: '{"event":"pong"}' } as const;
@@ -28,8 +29,8 @@ export const SYNC_CLOSE_CODES = {
   authTimeout: 4007,
 } as const;
 
-/** It is kept while its call waits. */
-const AckId = z.string().max(SYNC_ID_MAX_LENGTH).nullish();
+/** The name of an answer that the client waits for. It is kept while its call waits. */
+export const AckId = z.string().max(SYNC_ID_MAX_LENGTH).nullish();
 
 /** The members of both envelopes: `{event, data, ackId, ack}` and `{type, payload, messageId}`. */
 const Envelope = z.union([
@@ -52,7 +53,11 @@ const Envelope = z.union([
       ack: undefined,
     })),
 ]);
-const Auth = z.looseObject({ token: z.string().min(1).max(SYNC_TOKEN_MAX_LENGTH) });
+const Token = z.string().min(1).max(SYNC_TOKEN_MAX_LENGTH);
+const Auth = z.looseObject({ token: Token });
+
+/** What a client without a token in its upgrade says first, in both dialects (sync.md §6.3). */
+export const Introduction = z.object({ token: Token, ...AboutClient.partial().shape });
 
 /** Closes that the engine knows, in the codes and words of sync (sync.md §6.6). */
 export const SYNC_CLOSES: Readonly<
@@ -88,7 +93,7 @@ export const nativeDialect = (clock: Clock): Dialect => ({
   },
   opened: ({ hub, connectionId, scope, now }) => {
     const { type, id } = scopeOf({ scope });
-    return frameOf("connected", {
+    return ownFrame("connected", {
       connectionId,
       userId: hub,
       clientType: type,
@@ -109,7 +114,7 @@ export const nativeDialect = (clock: Clock): Dialect => ({
           "Authenticate first: send an auth message with a token",
           clock(),
         )
-      : frameOf("error", {
+      : ownFrame("error", {
           code: PROTOCOL_ERROR,
           message: UNREADABLE[code] ?? "Invalid message format",
         }),
@@ -122,14 +127,14 @@ export const nativeDialect = (clock: Clock): Dialect => ({
     const { code, reason } = known;
     const frame =
       why === "tooManySockets"
-        ? frameOf("error", { code, message: reason })
+        ? ownFrame("error", { code, message: reason })
         : authError(code, reason, clock());
     return { ...known, frame };
   },
   turnedAway: ({ code, reason }) =>
     code === SYNC_CLOSE_CODES.authFailed
       ? authError(code, reason, clock())
-      : frameOf("error", { code, message: reason }),
+      : ownFrame("error", { code, message: reason }),
   direct: {
     message: (name, data) =>
       name === PLAIN_BROADCAST ? JSON.stringify(data) : frameOf(name, data),
@@ -171,7 +176,11 @@ function intentOf({
 }
 
 function authError(code: number, message: string, timestamp: number): string {
-  return frameOf("auth-error", { code, message, timestamp });
+  return ownFrame("auth-error", { code, message, timestamp });
+}
+
+function ownFrame(event: NativeEventName, data: unknown): string {
+  return frameOf(event, data);
 }
 
 function frameOf(event: string, data: unknown): string {

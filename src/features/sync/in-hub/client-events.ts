@@ -1,8 +1,8 @@
-import { z } from "zod";
+import type { z } from "zod";
 import type { Client, HubTurn, ClientMessage, Reply } from "../../../hub/extension.ts";
-import { SYNC_ID_MAX_LENGTH } from "../../../protocol/limits.ts";
 import { NATIVE_PING_EVENT } from "../dialects/native.ts";
-import { ClientId, Content, OpaqueText, textUpTo } from "../records.ts";
+import { CLIENT_EVENTS, type ClientEventName } from "../events/from-client.ts";
+import type { NativeEventName, ServerEventName } from "../events/from-server.ts";
 import { machineBeat, sessionBeat, sessionEnded, watch } from "./alive.ts";
 import { changeDaemonState, changeMachineMetadata } from "./machines.ts";
 import { addMessages } from "./messages.ts";
@@ -10,36 +10,6 @@ import { call, register, unregister } from "./remote-calls.ts";
 import { changeAgentState, changeMetadata } from "./sessions.ts";
 import { reportUsage } from "./usage.ts";
 import type { Changed } from "./versioned.ts";
-
-const Version = z.number().int().min(0);
-const Time = z.number();
-const OfSession = z.object({ sid: ClientId });
-const OfMachine = z.object({ machineId: ClientId });
-
-const NewMessage = OfSession.extend({
-  // Base64, as clients send it. Another text is kept as it is: a socket has no way to say that it is refused (§6.9).
-  message: z.string(),
-  // An empty one is none: a second message with it would be lost.
-  localId: textUpTo(SYNC_ID_MAX_LENGTH)
-    .nullish()
-    .transform((localId) => localId || null),
-})
-  .transform(({ message, ...rest }) => ({ ...rest, content: { t: "encrypted", c: message } }))
-  .refine(({ content }) => Content.safeParse(content).success);
-const Metadata = OfSession.extend({ metadata: OpaqueText, expectedVersion: Version });
-const AgentState = OfSession.extend({
-  agentState: OpaqueText.nullable(),
-  expectedVersion: Version,
-});
-const SessionBeat = OfSession.extend({
-  time: Time,
-  thinking: z.boolean().nullish(),
-  mode: z.string().max(64).nullish(),
-});
-const SessionEnd = OfSession.extend({ time: Time });
-const MachineBeat = OfMachine.extend({ time: Time });
-const MachineMetadata = OfMachine.extend({ metadata: OpaqueText, expectedVersion: Version });
-const DaemonState = OfMachine.extend({ daemonState: OpaqueText, expectedVersion: Version });
 
 /** Takes an event of a client (sync.md §6.9). One that nobody knows, or that is malformed, does nothing. */
 export function takeEvent(hub: HubTurn, client: Client, message: ClientMessage): Reply | null {
@@ -77,44 +47,54 @@ const changed =
     return { data: { result, version, [member]: value } };
   };
 
-const BY_NAME: Readonly<Record<string, Take>> = {
+const BY_NAME: Readonly<Record<ClientEventName | typeof NATIVE_PING_EVENT, Take>> = {
   ping: () => ({ data: {} }),
   [NATIVE_PING_EVENT]: (hub, { connectionId }) => {
-    hub.sockets.send({ connection: connectionId }, "pong", { timestamp: hub.now() });
+    hub.sockets.send({ connection: connectionId }, "pong" satisfies NativeEventName, {
+      timestamp: hub.now(),
+    });
     return { data: {} };
   },
-  message: heard(NewMessage, (hub, { sid, ...message }, { connectionId }) => {
+  message: heard(CLIENT_EVENTS.message.data, (hub, { sid, ...message }, { connectionId }) => {
     addMessages(hub, sid, [message], connectionId);
   }),
-  "update-metadata": changed("metadata", Metadata, (hub, { sid, metadata, expectedVersion }) =>
-    changeMetadata(hub, sid, { value: metadata, expected: expectedVersion }),
+  "update-metadata": changed(
+    "metadata",
+    CLIENT_EVENTS["update-metadata"].data,
+    (hub, { sid, metadata, expectedVersion }) =>
+      changeMetadata(hub, sid, { value: metadata, expected: expectedVersion }),
   ),
-  "update-state": changed("agentState", AgentState, (hub, { sid, agentState, expectedVersion }) =>
-    changeAgentState(hub, sid, { value: agentState, expected: expectedVersion }),
+  "update-state": changed(
+    "agentState",
+    CLIENT_EVENTS["update-state"].data,
+    (hub, { sid, agentState, expectedVersion }) =>
+      changeAgentState(hub, sid, { value: agentState, expected: expectedVersion }),
   ),
-  "session-alive": heard(SessionBeat, (hub, { sid, time, thinking, mode }) =>
-    sessionBeat(hub, { sid, time, thinking: thinking === true, mode: mode ?? null }),
+  "session-alive": heard(
+    CLIENT_EVENTS["session-alive"].data,
+    (hub, { sid, time, thinking, mode }) =>
+      sessionBeat(hub, { sid, time, thinking: thinking === true, mode: mode ?? null }),
   ),
   "session-end": (hub, _, __, data) => {
-    const read = SessionEnd.safeParse(data);
+    const read = CLIENT_EVENTS["session-end"].data.safeParse(data);
     if (!read.success) return { data: { success: false, error: "Invalid parameters" } };
     const activeAt = sessionEnded(hub, read.data.sid, read.data.time);
     return activeAt === null
       ? { data: { success: false, error: "Session not found" } }
       : { data: { success: true, activeAt } };
   },
-  "machine-alive": heard(MachineBeat, (hub, { machineId, time }) =>
+  "machine-alive": heard(CLIENT_EVENTS["machine-alive"].data, (hub, { machineId, time }) =>
     machineBeat(hub, machineId, time),
   ),
   "machine-update-metadata": changed(
     "metadata",
-    MachineMetadata,
+    CLIENT_EVENTS["machine-update-metadata"].data,
     (hub, { machineId, metadata, expectedVersion }) =>
       changeMachineMetadata(hub, machineId, { value: metadata, expected: expectedVersion }),
   ),
   "machine-update-state": changed(
     "daemonState",
-    DaemonState,
+    CLIENT_EVENTS["machine-update-state"].data,
     (hub, { machineId, daemonState, expectedVersion }) => {
       const change = { value: daemonState, expected: expectedVersion };
       const came = changeDaemonState(hub, machineId, change);
@@ -135,10 +115,14 @@ const BY_NAME: Readonly<Record<string, Take>> = {
   // What the callee is sent is called the same (sync.md §6.9).
   "rpc-request": call,
   broadcast: (hub, { connectionId }, _, data) => {
-    hub.sockets.send({ all: true, except: connectionId }, "broadcast", data);
+    hub.sockets.send(
+      { all: true, except: connectionId },
+      "broadcast" satisfies ServerEventName,
+      data,
+    );
     return null;
   },
 };
 
-/** By name: an object would also have members of its prototype. */
+/** A map: an object would also have members of its prototype. */
 const EVENTS: ReadonlyMap<string, Take> = new Map(Object.entries(BY_NAME));

@@ -1,4 +1,3 @@
-import { z } from "zod";
 import type { CallFailure } from "../../../hub/core/calls.ts";
 import type {
   Client,
@@ -15,20 +14,16 @@ import {
   SYNC_CALLS_WAITING_MAX,
   SYNC_METHODS_PER_CONNECTION,
 } from "../../../protocol/limits.ts";
+import { CLIENT_EVENTS } from "../events/from-client.ts";
+import type { ServerEventName } from "../events/from-server.ts";
 import { scopeOf } from "../scope.ts";
 import { firstOf } from "./tables.ts";
 
 /** Task that fails the calls whose target has not come back. */
 export const WAITING_TASK = "waiting-calls";
 
-/** Characters of a method's name: an id, a colon and a name. */
-const METHOD_MAX_LENGTH = 256;
-
 /** A target that was lost for so long is forgotten, milliseconds: nobody waits for it any more. */
 const FORGOTTEN_AFTER_MS = 60_000;
-
-const Named = z.object({ method: z.string().min(1).max(METHOD_MAX_LENGTH) });
-const Called = Named.extend({ params: z.unknown().optional() });
 
 type Method = { readonly connection: string; readonly lostAt: number | null };
 type WaitingCall = {
@@ -54,7 +49,7 @@ function isTooLong(value: unknown): boolean {
 /** `rpc-register`: the client answers calls of a method of its own session or machine from now on. */
 export function register(hub: HubTurn, client: Client, data: unknown): void {
   const { connectionId } = client;
-  const named = Named.safeParse(data);
+  const named = CLIENT_EVENTS["rpc-register"].data.safeParse(data);
   const refusal = named.success ? refusalOf(hub, client, named.data.method) : "Method is required";
   if (!named.success || refusal !== null) {
     say(hub, client, "rpc-error", { type: "register", error: refusal });
@@ -84,7 +79,7 @@ export function register(hub: HubTurn, client: Client, data: unknown): void {
 
 /** `rpc-unregister`: it does not any more. */
 export function unregister(hub: HubTurn, client: Client, data: unknown): void {
-  const named = Named.safeParse(data);
+  const named = CLIENT_EVENTS["rpc-unregister"].data.safeParse(data);
   if (!named.success) {
     say(hub, client, "rpc-error", { type: "unregister", error: "Method is required" });
     return;
@@ -100,7 +95,7 @@ export function unregister(hub: HubTurn, client: Client, data: unknown): void {
 
 /** `rpc-call`: passes a call on to the one client that registered its method (sync.md §0b.4). */
 export function call(hub: HubTurn, client: Client, { data, ack }: ClientMessage): Reply | null {
-  const called = Called.safeParse(data);
+  const called = CLIENT_EVENTS["rpc-call"].data.safeParse(data);
   if (!called.success) return { data: failed("Invalid parameters: method is required") };
   const { method, params = null } = called.data;
   if (isTooLong(params)) return { data: TOO_LARGE };
@@ -174,7 +169,7 @@ function callOf(
   params: unknown,
   timeoutMs = SYNC_CALL_TIMEOUT_MS,
 ): ForwardedCall {
-  return { to, name: "rpc-request", data: { method, params }, timeoutMs };
+  return { to, name: "rpc-request" satisfies ServerEventName, data: { method, params }, timeoutMs };
 }
 
 /** Keeps a call until its target comes back. @returns why it does not wait; null: it does */
@@ -230,6 +225,6 @@ function refusalOf({ sql }: HubTurn, client: Client, method: string): string | n
   return (others?.count ?? 0) < SYNC_METHODS_PER_CONNECTION ? null : "Too many methods";
 }
 
-function say(hub: HubTurn, { connectionId }: Client, name: string, data: unknown): void {
+function say(hub: HubTurn, { connectionId }: Client, name: ServerEventName, data: unknown): void {
   hub.sockets.send({ connection: connectionId }, name, data);
 }

@@ -1,5 +1,6 @@
 import type { HubTurn } from "../../../hub/extension.ts";
 import type { Audience } from "../../../hub/publisher.ts";
+import type { Ephemeral, UpdateBody } from "../events/from-server.ts";
 import type { RelationshipNews } from "../friends.ts";
 import type { FeedPost, Machine, Message, Session } from "../records.ts";
 import { GRANTS } from "../scope.ts";
@@ -15,15 +16,10 @@ const AUDIENCES = {
 } as const;
 
 /** A value with its version. */
-export type Versioned = { readonly value: string | null; readonly version: number };
+type Versioned<Value extends string | null> = { readonly value: Value; readonly version: number };
 
 /** Journals an update. @param except the connection that caused it, and so knows it */
-function update(
-  hub: HubTurn,
-  body: Readonly<Record<string, unknown>>,
-  audience: Audience,
-  except?: string,
-): void {
+function update(hub: HubTurn, body: UpdateBody, audience: Audience, except?: string): void {
   hub.publish({
     event: UPDATE,
     payload: body,
@@ -34,7 +30,7 @@ function update(
 }
 
 /** Tells those connections something that is not kept: an ephemeral (sync.md §6.8). */
-function tell(hub: HubTurn, grants: readonly string[], data: object): void {
+function tell(hub: HubTurn, grants: readonly string[], data: Ephemeral): void {
   // Nobody has two of these grants.
   for (const grant of grants) hub.sockets.send({ grant }, "ephemeral", data);
 }
@@ -48,7 +44,10 @@ export const sessionUpdates = {
   changed(
     hub: HubTurn,
     id: string,
-    parts: { readonly metadata?: Versioned; readonly agentState?: Versioned },
+    parts: {
+      readonly metadata?: Versioned<string>;
+      readonly agentState?: Versioned<string | null>;
+    },
   ): void {
     update(hub, { t: "update-session", id, sid: id, ...parts }, AUDIENCES.session(id));
   },
@@ -63,7 +62,11 @@ export const sessionUpdates = {
     tell(hub, AUDIENCES.user, { type: "activity", id, sid: id, active, activeAt, thinking });
   },
   /** What it has used. */
-  usage(hub: HubTurn, id: string, used: { key: string; tokens: object; cost: object }): void {
+  usage(
+    hub: HubTurn,
+    id: string,
+    used: Pick<Extract<Ephemeral, { type: "usage" }>, "key" | "tokens" | "cost">,
+  ): void {
     tell(hub, AUDIENCES.user, { type: "usage", id, sid: id, ...used, timestamp: hub.now() });
   },
   /** Something that its person should see now. */
@@ -72,7 +75,7 @@ export const sessionUpdates = {
     sessionId: string,
     event: { kind: string; title: string; body: string },
   ): void {
-    const data = { type: "session-event", sessionId, ...event, timestamp: hub.now() };
+    const data: Ephemeral = { type: "session-event", sessionId, ...event, timestamp: hub.now() };
     tell(hub, AUDIENCES.session(sessionId), data);
   },
 } as const;
@@ -97,8 +100,8 @@ export const machineUpdates = {
     hub: HubTurn,
     machineId: string,
     parts: {
-      readonly metadata?: Versioned;
-      readonly daemonState?: Versioned;
+      readonly metadata?: Versioned<string>;
+      readonly daemonState?: Versioned<string | null>;
       readonly active?: boolean;
       readonly activeAt?: number;
     },
@@ -109,11 +112,11 @@ export const machineUpdates = {
     update(hub, { t: "delete-machine", machineId }, AUDIENCES.user);
   },
   activity(hub: HubTurn, id: string, { active, activeAt }: Activity): void {
-    const data = { type: "machine-activity", id, machineId: id, active, activeAt };
+    const data: Ephemeral = { type: "machine-activity", id, machineId: id, active, activeAt };
     tell(hub, AUDIENCES.user, data);
   },
   status(hub: HubTurn, machineId: string, online: boolean): void {
-    const data = { type: "machine-status", machineId, online, timestamp: hub.now() };
+    const data: Ephemeral = { type: "machine-status", machineId, online, timestamp: hub.now() };
     tell(hub, AUDIENCES.user, data);
   },
 } as const;

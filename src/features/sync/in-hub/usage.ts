@@ -1,25 +1,9 @@
-import { z } from "zod";
 import type { HubTurn } from "../../../hub/extension.ts";
-import { SYNC_USAGE_COUNTERS_MAX } from "../../../protocol/limits.ts";
-import { ClientId } from "../records.ts";
+import { CLIENT_EVENTS } from "../events/from-client.ts";
 import { newId } from "./ids.ts";
 import { openSession } from "./sessions.ts";
 import { firstOf } from "./tables.ts";
 import { sessionUpdates } from "./updates.ts";
-
-/** Numbers by name, with a sum. */
-const Counters = z
-  .record(ClientId, z.number())
-  .refine((counters) => Object.keys(counters).length <= SYNC_USAGE_COUNTERS_MAX)
-  .refine(({ total }) => total !== undefined);
-
-/** What a session has used (sync.md §6.9). */
-const UsageReport = z.object({
-  key: ClientId,
-  sessionId: ClientId.nullish(),
-  tokens: Counters,
-  cost: Counters,
-});
 
 type Row = { readonly id: string; readonly createdAt: number };
 
@@ -28,7 +12,7 @@ const NO_SESSION = "";
 
 /** `usage-report`: keeps the newest report of a session and key, and tells the account's devices. */
 export function reportUsage(hub: HubTurn, data: unknown): Record<string, unknown> {
-  const read = UsageReport.safeParse(data);
+  const read = CLIENT_EVENTS["usage-report"].data.safeParse(data);
   if (!read.success) return { success: false, error: "Invalid parameters" };
   const { key, sessionId, tokens, cost } = read.data;
   const session = sessionId ?? NO_SESSION;

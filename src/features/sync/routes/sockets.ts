@@ -11,20 +11,18 @@ import { limitUser, refuseTooMany } from "../../../platform/http/limit-user.ts";
 import { jsonAnswer, jsonBody } from "../../../platform/openapi.ts";
 import { bearerToken, requireAuth } from "../../../platform/auth/require-auth.ts";
 import { hexOf } from "../../../protocol/bytes.ts";
+import { SYNC_PATHS } from "../channels.ts";
 import { HAPPY_MANNERS, HAPPY_SOCKET_IO_DIALECT } from "../dialects/happy-socket-io.ts";
 import { NATIVE_DIALECT } from "../dialects/native.ts";
 import { syncEnv } from "../env.ts";
 import { SYNC_COMMANDS } from "../hub-commands.ts";
 import { callerOf, failures, UNAUTHORIZED } from "../http-dialect.ts";
-import { Filter, fitting, SocketStats } from "../records.ts";
-import { scopeOf } from "../scope.ts";
+import { BroadcastMessage, Filter, fitting, SocketStats } from "../records.ts";
+import { CLIENT_TYPES, scopeOf } from "../scope.ts";
 import { admitted, SYNC_CONNECTIONS } from "../user-kind.ts";
 import { portsOf, USER_KIND } from "../wire.ts";
 import { ask, CREATE_FAILURES, FOR_ACCOUNT, forAccount } from "./in-account.ts";
 import { withAnyJson } from "./limit-json.ts";
-
-/** Where clients connect: both are the same (sync.md §6.1). */
-const PATHS = ["/v1/updates", "/v1/updates/", "/v1/websocket", "/v1/websocket/"];
 
 const ticketRoute = createRoute({
   ...FOR_ACCOUNT,
@@ -58,13 +56,7 @@ const broadcastRoute = createRoute({
   request: {
     body: jsonBody(
       z.object({
-        message: fitting(
-          z.looseObject({
-            type: z.string().min(1),
-            payload: z.unknown().optional(),
-            timestamp: z.number(),
-          }),
-        ),
+        message: fitting(BroadcastMessage),
         filter: Filter.default({ type: "all" }),
       }),
       { message: { type: "hello", payload: {}, timestamp: 1_795_237_483_811 } },
@@ -75,6 +67,43 @@ const broadcastRoute = createRoute({
     ...CREATE_FAILURES,
   },
 });
+
+/** What AsyncAPI tells in full: here it is found by whoever looks for it among the requests. */
+const upgradeRoute = (path: string) =>
+  createRoute({
+    operationId: path === SYNC_PATHS.native[0] ? "sync.connect" : "sync.connectWebSocket",
+    method: "get",
+    path,
+    tags: ["sync"],
+    summary: "Connect with a WebSocket",
+    description:
+      "The frames are described in `/asyncapi.json`. Without a ticket and a token the first frame is `auth`. The path with a slash at its end, or with `EIO=4`, is for clients of Socket.IO.",
+    security: [{ account: [] }, {}],
+    request: {
+      query: z.object({
+        clientType: z
+          .enum(CLIENT_TYPES)
+          .optional()
+          .openapi({ description: "What the connection is for; absent or unknown: the account" }),
+        sessionId: z
+          .string()
+          .optional()
+          .openapi({ description: "The session of a session-scoped client" }),
+        machineId: z
+          .string()
+          .optional()
+          .openapi({ description: "The machine of a machine-scoped client" }),
+        ticket: z
+          .string()
+          .optional()
+          .openapi({ description: "From `POST /v1/websocket/ticket`; works once, for 30 seconds" }),
+      }),
+    },
+    responses: {
+      101: { description: "The WebSocket" },
+      ...failures("unauthorized", "upgrade_required"),
+    },
+  });
 
 /** The sockets of an account (sync.md §6): connect, tickets, numbers, broadcasts. */
 export function mountSockets(app: OpenAPIHono<AppEnv>): void {
@@ -103,7 +132,10 @@ export function mountSockets(app: OpenAPIHono<AppEnv>): void {
     return sent.ok ? c.json({ success: true, delivered: sent.value } as const, 200) : sent.error;
   });
 
-  for (const path of PATHS) app.all(path, (c) => connect(c));
+  for (const path of SYNC_PATHS.native) app.openAPIRegistry.registerPath(upgradeRoute(path));
+  for (const path of [...SYNC_PATHS.native, ...SYNC_PATHS.slash]) {
+    app.all(path, (c) => connect(c));
+  }
 }
 
 /** Answers an upgrade. A client of Socket.IO is known by the path's slash or by `EIO`. */

@@ -3,9 +3,10 @@ import { describe, expect, it } from "vitest";
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import { ROOM_EVENTS } from "../protocol/events/rooms.ts";
 import { CLIENT_FRAME_TYPES, ServerFrame } from "../protocol/frames.ts";
-import { asyncApiDocument } from "./asyncapi.ts";
+import { guildChannels } from "./guild-channels.ts";
+import { asyncApiDocument } from "../platform/asyncapi.ts";
 
-const document = asyncApiDocument(ROOM_EVENTS);
+const document = asyncApiDocument(guildChannels(ROOM_EVENTS));
 
 describe("the AsyncAPI document", () => {
   it("is valid AsyncAPI 3.0 by its own parser", async () => {
@@ -40,6 +41,7 @@ describe("the AsyncAPI document", () => {
       .all()
       .map((message) => message.name());
     expect(names).toEqual(expect.arrayContaining(ROOM_EVENTS.map(({ name }) => name)));
-    expect(document).toMatchObject({ "x-close-codes": Object.values(CLOSE_CODES) });
+    const codes = { "x-close-codes": Object.values(CLOSE_CODES) };
+    expect(document).toMatchObject({ channels: { stream: codes, socketIo: codes } });
   });
 });
