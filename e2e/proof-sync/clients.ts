@@ -21,6 +21,9 @@ const cache = path.join(
 const lockFile = readFileSync(path.join(import.meta.dirname, "package-lock.json"));
 const folder = path.join(cache, createHash("sha256").update(lockFile).digest("hex").slice(0, 16));
 
+/** Where the packages are, with the clients and what they depend on. */
+export const PACKAGES = path.join(folder, "node_modules");
+
 /** A published command-line client. */
 export type Client = {
   readonly name: string;
@@ -40,7 +43,7 @@ export const CURRENT = clientOf("happy", "1.2.5", true);
 export const CLIENTS: readonly Client[] = [CURRENT, OLDER];
 
 function clientOf(name: string, version: string, isCurrent: boolean): Client {
-  const root = path.join(folder, "node_modules", name);
+  const root = path.join(PACKAGES, name);
   return {
     name: `${name}@${version}`,
     program: path.join(root, "bin/happy.mjs"),
