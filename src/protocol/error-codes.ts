@@ -109,6 +109,11 @@ export const ERROR_CODES = {
     title: "The publisher's epoch lies in the future",
     help: "The publisher started with a clock that was more than 5 minutes ahead. Set its clock and start it again; its unsent events are kept.",
   },
+  already_exists: {
+    status: 409,
+    title: "It exists already",
+    help: "Something with this id is there, and cannot be created again. Use another id.",
+  },
   body_too_large: {
     status: 413,
     title: "The body is too large",

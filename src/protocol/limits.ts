@@ -465,6 +465,21 @@ export const SYNC_MESSAGES_PAGE_DEFAULT = 100;
 /** Messages that one request adds (sync.md §4). Over it: 400. */
 export const SYNC_MESSAGES_ADDED_MAX = 100;
 
+/** Bytes of an artifact's header and body together, because a row has at most 2 MB (sync.md §0b.13). Over it: 413. */
+export const SYNC_ARTIFACT_MAX_BYTES = 1_400_000;
+
+/** Artifacts of `GET /v1/artifacts`, which has no pages (sync.md §3.5). Those changed longest ago are left out. */
+export const SYNC_ARTIFACTS_LISTED_MAX = 10_000;
+
+/** Artifacts of one account that sockets have asked for and that wait to be created. One more is refused. */
+export const SYNC_ARTIFACTS_WAITING_MAX = 16;
+
+/** How long a create may take to claim its id. A claim without an artifact is released after it, milliseconds. */
+export const SYNC_ARTIFACT_CLAIM_MS = 60_000;
+
+/** A claim that could not be released is tried again after this time, milliseconds. */
+export const SYNC_ARTIFACT_RELEASE_RETRY_MS = 10_000;
+
 /** Characters of the title and of the text that a session's push shows (sync.md §4). Over it: 400. */
 export const SYNC_PUSH_TITLE_MAX_LENGTH = 200;
 export const SYNC_PUSH_BODY_MAX_LENGTH = 500;

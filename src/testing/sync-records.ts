@@ -80,13 +80,17 @@ export async function idOf(account: SyncAccount): Promise<string> {
 }
 
 /** Something that an account has, for the parameters of paths. */
-export type Owned = { readonly session: Session; readonly machine: Machine };
+export type Owned = {
+  readonly session: Session;
+  readonly machine: Machine;
+  readonly artifact: { readonly id: string };
+};
 
 /**
  * The path of an operation for what an account owns.
  * @throws for a parameter that the tests do not know: say here what it names
  */
-export function pathFor(path: string, { session, machine }: Owned): string {
+export function pathFor(path: string, { session, machine, artifact }: Owned): string {
   const parts = path.split("/");
   const named = parts.map((part, at) => {
     const before = parts[at - 1] ?? "";
@@ -95,6 +99,7 @@ export function pathFor(path: string, { session, machine }: Owned): string {
     if (part === "{id}" && before === "sessions") return session.id;
     if (part === "{id}" && before === "machines") return machine.id;
     if (part === "{id}" && before.startsWith("user")) return machine.accountId;
+    if (part === "{id}" && before === "artifacts") return artifact.id;
     throw new Error(`${path} has a parameter ${part} after /${before}/ that no account owns here`);
   });
   return named.join("/");
@@ -108,5 +113,8 @@ export async function furnished(): Promise<SyncAccount & Owned> {
   await newMessage(account, session.id, { t: "encrypted", c: "aGk=" }, { localId: "1" });
   await account.call("POST", "/v1/push-tokens", { token: "ExponentPushToken[a]" });
   await account.call("POST", "/v1/connect/openai/register", { token: "secret" });
-  return Object.assign(account, { session, machine });
+  const artifact = { id: `notes-${session.id}` };
+  const parts = { header: "aGVhZA==", body: "Ym9keQ==", dataEncryptionKey: "a2V5" };
+  await account.call("POST", "/v1/artifacts", { ...artifact, ...parts });
+  return Object.assign(account, { session, machine, artifact });
 }

@@ -17,6 +17,7 @@ import { UPDATE } from "../features/sync/in-hub/updates.ts";
 import { admitted, userKind } from "../features/sync/user-kind.ts";
 import { err } from "../platform/result.ts";
 import { enterHub, sleepHub } from "./memory-hub.ts";
+import { MemoryD1 } from "./memory-d1.ts";
 import { MemoryObject, type MemorySocket } from "./memory-platform.ts";
 import { seededRandom } from "./random.ts";
 import { VirtualGuild } from "./virtual-guild.ts";
@@ -38,12 +39,19 @@ type NewSession = {
 export class VirtualAccount {
   readonly time;
   readonly hub: MemoryObject<HubObject>;
-  readonly caller: Caller = { account: "account-1", epoch: 0 };
+  readonly caller: Caller;
   readonly hubs: AccountHubs;
+  /** What stands between accounts. */
+  readonly d1: MemoryD1;
   #acks = 0;
 
-  constructor() {
-    const { time, env } = new VirtualGuild();
+  /** @param beside an account with which it shares the time and D1 */
+  constructor(account = "account-1", beside?: VirtualAccount) {
+    const { time, env } = new VirtualGuild(beside?.time);
+    this.caller = { account, epoch: 0 };
+    const d1 = beside?.d1 ?? new MemoryD1(time);
+    this.d1 = d1;
+    let lives = 0;
     const noOne = (): never => {
       throw new Error("this hub calls no other object");
     };
@@ -55,11 +63,15 @@ export class VirtualAccount {
       name: this.caller.account,
       time,
       reachFrom: () => ({ hub: noOne, relay: noOne, newId }),
-      make: (runtime) =>
-        new HubObject(runtime, env, kind, {
+      make: (runtime) => {
+        lives += 1;
+        const life = lives;
+        const DB = d1.binding(() => life === lives);
+        return new HubObject(runtime, { ...env, DB }, kind, {
           extensions: [syncHubExtension],
           events: new Set([UPDATE]),
-        }),
+        });
+      },
     });
     this.hubs = accountHubs({
       command: (_, name, input) => this.hub.event((impl) => impl.command(name, input)),

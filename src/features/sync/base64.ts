@@ -9,6 +9,12 @@ export function isBase64(text: string): boolean {
   return text.length % 4 === 0 && PADDED.test(text);
 }
 
+/** How many bytes a text stands for of which {@link isBase64} holds. */
+export function base64Bytes(text: string): number {
+  const padding = text.endsWith("==") ? 2 : Number(text.endsWith("="));
+  return (text.length / 4) * 3 - padding;
+}
+
 /** The bytes of a text; null: {@link isBase64} does not hold. */
 export function decodeBase64(text: string): Uint8Array<ArrayBuffer> | null {
   if (!isBase64(text)) return null;

@@ -93,6 +93,7 @@ async function household(dialect: SyncDialect) {
 }
 type Household = Awaited<ReturnType<typeof household>>;
 
+const ARTIFACT = { id: "a1", header: "aA==", body: "Yg==", dataEncryptionKey: "aw==" };
 const used = { total: 1 };
 /** Who says each event, and what with it, in an order in which each has an effect. */
 const SAID: Readonly<
@@ -121,6 +122,13 @@ const SAID: Readonly<
     "machine",
     () => ({ machineId: "machine-1", daemonState: "on", expectedVersion: 0 }),
   ],
+  "artifact-create": ["phone", () => ARTIFACT],
+  "artifact-read": ["phone", () => ({ artifactId: ARTIFACT.id })],
+  "artifact-update": [
+    "phone",
+    () => ({ artifactId: ARTIFACT.id, header: { data: "bmV3", expectedVersion: 1 } }),
+  ],
+  "artifact-delete": ["phone", () => ({ artifactId: ARTIFACT.id })],
   "usage-report": ["agent", ({ sessionId }) => ({ key: "k", sessionId, tokens: used, cost: used })],
   "rpc-register": ["agent", ({ sessionId }) => ({ method: `${sessionId}:read` })],
   "rpc-call": ["phone", ({ sessionId }) => ({ method: `${sessionId}:read`, params: "p" })],
@@ -197,6 +205,8 @@ describe("the AsyncAPI document of sync", () => {
       for (const client of clientsOf(at)) client.forget();
       const data = dataOf(at);
       const ack = await at[who].send(name, data);
+      // Some things are done after the hub's turn.
+      await at.at.time.pass(1);
       for (const { id } of at.agent.calls) await at.agent.answer(id, "r");
       const payload =
         dialect === "native"
@@ -220,6 +230,7 @@ describe("the AsyncAPI document of sync", () => {
       const at = await household(dialect);
       for (const [name, [who, dataOf]] of Object.entries(SAID)) {
         await at[who].send(name, dataOf(at));
+        await at.at.time.pass(1);
         for (const { id } of at.agent.calls) await at.agent.answer(id, "r");
       }
       const heard = new Set([...heardBy(at), ...(await everythingElse(dialect))]);

@@ -3,7 +3,18 @@ import { hubCommand, type HubCommand } from "../../hub/command.ts";
 import type { HubPublisher } from "../../hub/publisher.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import { RelationshipNews } from "./friends.ts";
-import { FeedPost, Filter, Machine, Message, Session, SocketStats } from "./records.ts";
+import {
+  Artifact,
+  ArtifactChange,
+  ArtifactHeader,
+  FeedPost,
+  Filter,
+  Machine,
+  Message,
+  NewArtifact,
+  Session,
+  SocketStats,
+} from "./records.ts";
 
 /** An account, as its token names it. */
 export type Caller = {
@@ -45,6 +56,7 @@ const MessageRange = z.discriminatedUnion("kind", [
 ]);
 export type MessageRange = z.infer<typeof MessageRange>;
 const NewMessage = z.object({ localId: z.string().nullable(), content: z.unknown() });
+const StoredPart = z.object({ value: z.string(), version: z.number() }).optional();
 const PushToken = z.object({
   id: z.string(),
   token: z.string(),
@@ -123,6 +135,28 @@ export const SYNC_COMMANDS = {
     Found(Machine),
   ),
   deleteMachine: hubCommand("sync.deleteMachine", Id, Did),
+  artifacts: hubCommand("sync.artifacts", Nothing, Part(ArtifactHeader)),
+  artifact: hubCommand("sync.artifact", Id, Found(Artifact)),
+  /** Creates an artifact, or finds the one with this id. */
+  createArtifact: hubCommand(
+    "sync.createArtifact",
+    NewArtifact,
+    z.union([
+      z.object({ artifact: Artifact }),
+      z.object({ refused: z.enum(["taken", "unavailable"]) }),
+    ]),
+  ),
+  changeArtifact: hubCommand(
+    "sync.changeArtifact",
+    ArtifactChange,
+    z.discriminatedUnion("result", [
+      z.object({ result: z.literal("success"), header: StoredPart, body: StoredPart }),
+      z.object({ result: z.literal("version-mismatch"), header: StoredPart, body: StoredPart }),
+      z.object({ result: z.enum(["missing", "too-large"]) }),
+    ]),
+  ),
+  /** Deletes an artifact, and releases its id. */
+  deleteArtifact: hubCommand("sync.deleteArtifact", Id, Did),
   /** Does nothing but what every command does: a later epoch revokes the tokens of earlier ones, and closes them. */
   verify: hubCommand("sync.verify", Nothing, Did),
   socketStats: hubCommand("sync.socketStats", Nothing, SocketStats),

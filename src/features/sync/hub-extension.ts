@@ -5,6 +5,8 @@ import { SYNC_SOCKETS_PER_ACCOUNT } from "../../protocol/limits.ts";
 import { SYNC_CLOSE_CODES } from "./dialects/native.ts";
 import { adoptEpoch } from "./in-hub/epoch.ts";
 import { endQuiet, machineOnline, QUIET_TASK, sessionConnected } from "./in-hub/alive.ts";
+import { CLAIMS_TASK, releaseDueClaims } from "./in-hub/artifact-claims.ts";
+import { CREATE_TASK, createRequested } from "./in-hub/artifact-events.ts";
 import { takeEvent } from "./in-hub/client-events.ts";
 import { SYNC_HANDLERS } from "./in-hub/commands.ts";
 import { findMachine } from "./in-hub/machines.ts";
@@ -12,6 +14,7 @@ import { answered, failWaiting, left, unanswered, WAITING_TASK } from "./in-hub/
 import { openSession } from "./in-hub/sessions.ts";
 import { createTables } from "./in-hub/tables.ts";
 import { GRANTS, type Scope, scopeOf } from "./scope.ts";
+import { claimsOf } from "./wire.ts";
 
 /** The code of a close frame without a code (RFC 6455 §7.4.1). */
 const NO_STATUS = 1005;
@@ -62,6 +65,8 @@ export const syncHubExtension: HubExtension = {
     callFailed: unanswered,
   },
   async task(hub, key) {
+    if (key === CREATE_TASK) return createRequested(hub, claimsOf(hub.env));
+    if (key === CLAIMS_TASK) return releaseDueClaims(hub, claimsOf(hub.env));
     hub.turn((turn) => {
       if (key === QUIET_TASK) endQuiet(turn);
       else if (key === WAITING_TASK) failWaiting(turn);

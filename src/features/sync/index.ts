@@ -8,6 +8,7 @@ import { SYNC_DIALECT } from "./http-dialect.ts";
 import { syncHubExtension } from "./hub-extension.ts";
 import { UPDATE } from "./in-hub/updates.ts";
 import { tellAllHubs } from "./outbox.ts";
+import { mountArtifacts } from "./routes/artifacts.ts";
 import { mountAuth } from "./routes/auth.ts";
 import { mountFeed } from "./routes/feed.ts";
 import { mountFriends } from "./routes/friends.ts";
@@ -40,6 +41,7 @@ export const sync: Area = {
     mountSessions(app);
     mountMessages(app);
     mountMachines(app);
+    mountArtifacts(app);
     mountSockets(app);
     mountTokens(app);
     mountUsers(app);

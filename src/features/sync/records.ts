@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { isLongerThan } from "../../protocol/bytes.ts";
 import {
+  SYNC_BODY_MAX_BYTES,
   SYNC_CONTENT_MAX_BYTES,
   SYNC_CONTENT_MAX_LENGTH,
   SYNC_DATA_KEY_MAX_LENGTH,
@@ -62,7 +63,8 @@ export const Content = fitting(z.unknown().refine((value) => value !== undefined
 /** The content of a message that is one encrypted text, in base64 (sync.md §4). */
 export const EncryptedText = base64UpTo(SYNC_CONTENT_MAX_LENGTH);
 
-const Version = z.number().int().min(0);
+/** A version that a writer expects. */
+export const Version = z.number().int().min(0);
 const Milliseconds = z.number().int();
 
 /** A session of an agent, as clients see it (sync.md §3). */
@@ -143,6 +145,46 @@ export const FeedPost = z.object({
   createdAt: Milliseconds,
 });
 export type FeedPost = z.infer<typeof FeedPost>;
+/** The header or body of an artifact. Both together have a limit of their own, so each has only that of its request. */
+export const ArtifactPart = base64UpTo(SYNC_BODY_MAX_BYTES).min(1);
+
+/** What a client says of a new artifact (sync.md §3.5). */
+export const NewArtifact = z.object({
+  id: ClientId,
+  header: ArtifactPart,
+  body: ArtifactPart,
+  dataEncryptionKey: DataKey.min(1),
+});
+export type NewArtifact = z.infer<typeof NewArtifact>;
+
+/** An artifact in a list. */
+export const ArtifactHeader = z
+  .object({
+    id: z.string(),
+    header: z.string(),
+    headerVersion: Version,
+    dataEncryptionKey: z.string(),
+    seq: Version.openapi({ description: "How often it was changed" }),
+    createdAt: Milliseconds,
+    updatedAt: Milliseconds,
+  })
+  .openapi("SyncArtifactHeader");
+export type ArtifactHeader = z.infer<typeof ArtifactHeader>;
+
+/** An artifact: something that sessions and people of an account write together (sync.md §3). */
+export const Artifact = ArtifactHeader.extend({ body: z.string(), bodyVersion: Version }).openapi(
+  "SyncArtifact",
+);
+export type Artifact = z.infer<typeof Artifact>;
+
+const PartChange = z.object({ value: z.string(), expected: z.number() });
+/** New parts of an artifact, for the versions that the client knows. */
+export const ArtifactChange = z.object({
+  id: z.string(),
+  header: PartChange.optional(),
+  body: PartChange.optional(),
+});
+export type ArtifactChange = z.infer<typeof ArtifactChange>;
 
 /** How many clients are connected (sync.md §6.7). */
 export const SocketStats = z

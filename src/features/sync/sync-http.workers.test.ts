@@ -147,7 +147,8 @@ describe("every operation of sync", () => {
       for (const body of ["{", "[]", "null", '"text"', "{'a':1}", "\u0000", "", undefined]) {
         const said = await account.ask(method, pathFor(path, account), body);
         // Everything in its body may be left out, and so the body.
-        const isTaken = id === "sync.changeMachine" && (body === undefined || body === "");
+        const isOptional = id === "sync.changeMachine" || id === "sync.changeArtifact";
+        const isTaken = isOptional && (body === undefined || body === "");
         const expected = isTaken ? [200, expect.anything()] : refused(400);
         expect(said, `${method} ${path} ${JSON.stringify(body)}`).toEqual(expected);
       }
@@ -182,6 +183,7 @@ describe("every operation of sync", () => {
       const nowhere = pathFor(path, {
         session: { ...owner.session, id: "01NOBODYS" },
         machine: { ...owner.machine, id: "nobodys" },
+        artifact: { id: "nobodys" },
       });
       // Word for word what is said of something that nobody has.
       expect(said).toEqual(await stranger.ask(method, nowhere, body));
@@ -291,7 +293,7 @@ describe("the HTTP side of sync (sync.md §1, §3.1)", () => {
     "/v1/nothing",
     "/v1/sessions/x/nothing",
     "/v1/sessions/x/attachments/request-upload",
-    "/v1/artifacts",
+    "/v1/artifacts/x/nothing",
     "/v2/machines",
     "/v3/sessions/x",
     "/v1/sessions/x%2Fy/z",

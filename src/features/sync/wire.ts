@@ -5,6 +5,7 @@ import type { PlatformEnv } from "../../platform/env.ts";
 import { d1Accounts } from "./adapters/d1-accounts.ts";
 import { d1Friends } from "./adapters/d1-friends.ts";
 import { d1Outbox } from "./adapters/d1-outbox.ts";
+import { type ArtifactClaims, d1Claims } from "./adapters/d1-claims.ts";
 import { d1Pairings } from "./adapters/d1-pairings.ts";
 import { d1Users } from "./adapters/d1-users.ts";
 import { accountTokens, type Tokens } from "./auth/tokens.ts";
@@ -46,4 +47,9 @@ export function portsOf(env: PlatformEnv) {
     tokenTtlSeconds,
     masterSecret,
   };
+}
+
+/** Whose the ids of artifacts are, for the hubs. */
+export function claimsOf({ DB }: PlatformEnv): ArtifactClaims {
+  return d1Claims(DB);
 }

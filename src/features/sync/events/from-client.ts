@@ -1,13 +1,21 @@
 import { z } from "zod";
 import { SYNC_ID_MAX_LENGTH, SYNC_USAGE_COUNTERS_MAX } from "../../../protocol/limits.ts";
-import { ClientId, Content, OpaqueText, textUpTo } from "../records.ts";
+import {
+  Artifact,
+  ArtifactPart,
+  ClientId,
+  Content,
+  NewArtifact,
+  OpaqueText,
+  textUpTo,
+  Version,
+} from "../records.ts";
 
 /** Characters of a method's name: an id, a colon and a name. */
 const METHOD_MAX_LENGTH = 256;
 /** Characters of the mode of an agent. */
 const MODE_MAX_LENGTH = 64;
 
-const Version = z.number().int().min(0);
 const Time = z.number().meta({ description: "Milliseconds" });
 const OfSession = z.object({ sid: ClientId });
 const OfMachine = z.object({ machineId: ClientId });
@@ -51,6 +59,27 @@ const Changed = <Value extends z.ZodType>(member: string, value: Value) =>
     }),
     z.object({ result: z.literal("error"), message: z.string() }),
   ]);
+
+const OfArtifact = z.object({ artifactId: ClientId });
+/** A new header or body of an artifact, for the version that the client knows. */
+const Part = z
+  .object({ data: ArtifactPart, expectedVersion: Version })
+  .transform(({ data, expectedVersion }) => ({ value: data, expected: expectedVersion }));
+
+const Failed = () => z.object({ result: z.literal("error"), message: z.string() });
+const OneArtifact = () =>
+  z.union([z.object({ result: z.literal("success"), artifact: Artifact }), Failed()]);
+
+/** What came of a change of an artifact: one part with another version than expected blocks both. */
+const ChangedArtifact = () => {
+  const written = z.object({ version: Version, data: z.string() }).optional();
+  const stored = z.object({ currentVersion: Version, currentData: z.string() }).optional();
+  return z.union([
+    z.object({ result: z.literal("success"), header: written, body: written }),
+    z.object({ result: z.literal("version-mismatch"), header: stored, body: stored }),
+    Failed(),
+  ]);
+};
 
 /** How a call ended. */
 const Called = () =>
@@ -117,6 +146,27 @@ export const CLIENT_EVENTS = {
     summary: "Replaces the state of a machine's daemon, if the version is the expected one",
     data: OfMachine.extend({ daemonState: OpaqueText, expectedVersion: Version }),
     answer: () => Changed("daemonState", z.string().nullable()),
+  },
+  "artifact-create": {
+    summary: "Creates an artifact, or finds the one with this id",
+    data: NewArtifact,
+    answer: OneArtifact,
+  },
+  "artifact-read": {
+    summary: "Reads an artifact with its body",
+    data: OfArtifact,
+    answer: OneArtifact,
+  },
+  "artifact-update": {
+    summary:
+      "Replaces an artifact's header, its body or both, if the versions are the expected ones",
+    data: OfArtifact.extend({ header: Part.nullish(), body: Part.nullish() }),
+    answer: ChangedArtifact,
+  },
+  "artifact-delete": {
+    summary: "Deletes an artifact",
+    data: OfArtifact,
+    answer: () => z.union([z.object({ result: z.literal("success") }), Failed()]),
   },
   "usage-report": {
     summary: "What was used, which replaces the last report of this session and key",

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { RelationshipStatus } from "../friends.ts";
-import { FeedPost, Machine, Message, Session } from "../records.ts";
+import { Artifact, FeedPost, Machine, Message, Session } from "../records.ts";
 import { CLIENT_TYPES } from "../scope.ts";
 
 // What the server says, as schemas. Their types are what the hub may send, and AsyncAPI shows them. Most are made when
@@ -14,6 +14,7 @@ const TextOrNone = z.object({ value: z.string().nullable(), version: Version });
 /** Sessions are named twice: clients of different origin read one of both. */
 const OfSession = z.object({ id: z.string(), sid: z.string() });
 const OfMachine = z.object({ machineId: z.string() });
+const OfArtifact = z.object({ artifactId: z.string() });
 const Counters = z.record(z.string(), z.number());
 
 /** What an update tells, by its `t` (sync.md §6.8). An update is kept and counted, and clients get it in order. */
@@ -76,6 +77,26 @@ export const updateSchemas = () =>
       summary: "A machine was deleted",
       body: OfMachine.extend({ t: z.literal("delete-machine") }).meta({
         id: "SyncDeleteMachineUpdate",
+      }),
+    },
+    "new-artifact": {
+      summary: "An artifact was created",
+      body: Artifact.omit({ id: true })
+        .extend({ ...OfArtifact.shape, t: z.literal("new-artifact") })
+        .meta({ id: "SyncNewArtifactUpdate" }),
+    },
+    "update-artifact": {
+      summary: "An artifact has another header, another body, or both",
+      body: OfArtifact.extend({
+        t: z.literal("update-artifact"),
+        header: Text.optional(),
+        body: Text.optional(),
+      }).meta({ id: "SyncUpdateArtifactUpdate" }),
+    },
+    "delete-artifact": {
+      summary: "An artifact was deleted",
+      body: OfArtifact.extend({ t: z.literal("delete-artifact") }).meta({
+        id: "SyncDeleteArtifactUpdate",
       }),
     },
     "relationship-updated": {

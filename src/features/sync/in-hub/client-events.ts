@@ -3,6 +3,12 @@ import type { Client, HubTurn, ClientMessage, Reply } from "../../../hub/extensi
 import { NATIVE_PING_EVENT } from "../dialects/native.ts";
 import { CLIENT_EVENTS, type ClientEventName } from "../events/from-client.ts";
 import type { NativeEventName, ServerEventName } from "../events/from-server.ts";
+import {
+  readArtifact,
+  removeArtifact,
+  requestArtifact,
+  updateArtifact,
+} from "./artifact-events.ts";
 import { machineBeat, sessionBeat, sessionEnded, watch } from "./alive.ts";
 import { changeDaemonState, changeMachineMetadata } from "./machines.ts";
 import { addMessages } from "./messages.ts";
@@ -102,6 +108,10 @@ const BY_NAME: Readonly<Record<ClientEventName | typeof NATIVE_PING_EVENT, Take>
       return came;
     },
   ),
+  "artifact-read": (hub, _, __, data) => readArtifact(hub, data),
+  "artifact-update": (hub, _, __, data) => updateArtifact(hub, data),
+  "artifact-create": requestArtifact,
+  "artifact-delete": (hub, _, __, data) => removeArtifact(hub, data),
   "usage-report": (hub, _, __, data) => ({ data: reportUsage(hub, data) }),
   "rpc-register": (hub, client, _, data) => {
     register(hub, client, data);

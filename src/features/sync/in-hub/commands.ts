@@ -2,12 +2,22 @@ import { decodeTime } from "ulid";
 import type { z } from "zod";
 import type { HubCommand } from "../../../hub/command.ts";
 import type { TurnedAway } from "../../../hub/core/dialect.ts";
-import type { Client, CommandHandler, HubTurn } from "../../../hub/extension.ts";
+import type { Client, CommandHandler, HubContext, HubTurn } from "../../../hub/extension.ts";
+import { SYNC_ARTIFACT_RELEASE_RETRY_MS } from "../../../protocol/limits.ts";
 import { OfToken, SYNC_COMMANDS } from "../hub-commands.ts";
 import type { Filter } from "../records.ts";
 import { type ClientType, GRANTS, scopeOf } from "../scope.ts";
 import { PLAIN_BROADCAST, SYNC_CLOSE_CODES } from "../dialects/native.ts";
+import { claimsOf } from "../wire.ts";
 import { sessionEnded, watch } from "./alive.ts";
+import { releaseClaim } from "./artifact-claims.ts";
+import {
+  changeArtifact,
+  createArtifact,
+  deleteArtifact,
+  findArtifact,
+  listArtifacts,
+} from "./artifacts.ts";
 import {
   createMachine,
   deleteMachine,
@@ -52,6 +62,20 @@ const inTurn = <Input extends z.ZodObject, Output extends z.ZodType>(
   },
 });
 
+/** The same for a function that waits for something between its turns. Its token is checked when it begins. */
+const inTurns = <Input extends z.ZodObject, Output extends z.ZodType>(
+  command: HubCommand<Input, Output>,
+  run: (hub: HubContext, input: z.output<Input>) => Promise<z.input<Output>>,
+): CommandHandler => ({
+  name: command.name,
+  async run(hub, sent) {
+    const { epoch } = OfToken.parse(sent);
+    const input = command.input.parse(sent);
+    if (!hub.turn((turn) => adoptEpoch(turn, epoch))) return { revoked: true };
+    return { value: await run(hub, input) };
+  },
+});
+
 /** What the hub of an account does for the routes of sync. `SYNC_COMMANDS` documents each. */
 export const SYNC_HANDLERS: readonly CommandHandler[] = [
   inTurn(SYNC_COMMANDS.recentSessions, recentSessions),
@@ -89,6 +113,20 @@ export const SYNC_HANDLERS: readonly CommandHandler[] = [
     const had = deleteMachine(turn, id);
     if (had) turn.sockets.close({ grant: GRANTS.machine(id) }, MACHINE_DELETED);
     return had;
+  }),
+  inTurn(SYNC_COMMANDS.artifacts, listArtifacts),
+  inTurn(SYNC_COMMANDS.artifact, (turn, { id }) => findArtifact(turn, id)),
+  inTurns(SYNC_COMMANDS.createArtifact, (hub, wanted) =>
+    createArtifact(hub, claimsOf(hub.env), wanted),
+  ),
+  inTurn(SYNC_COMMANDS.changeArtifact, changeArtifact),
+  inTurns(SYNC_COMMANDS.deleteArtifact, async (hub, { id }) => {
+    const laterAt = hub.now() + SYNC_ARTIFACT_RELEASE_RETRY_MS;
+    const claim = hub.turn((turn) => deleteArtifact(turn, id, laterAt));
+    if (claim === null) return false;
+    // Before the answer, so that another account may have the id at once.
+    await releaseClaim(hub, claimsOf(hub.env), claim);
+    return true;
   }),
   inTurn(SYNC_COMMANDS.verify, () => true),
   inTurn(SYNC_COMMANDS.socketStats, ({ sockets }) => statsOf(sockets.of({ all: true }))),

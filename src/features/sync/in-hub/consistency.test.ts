@@ -12,17 +12,19 @@ type Versioned = { readonly value: string | null; readonly version: number };
 type State = {
   readonly sessions: Record<string, Record<string, unknown>>;
   readonly machines: Record<string, Record<string, unknown>>;
+  readonly artifacts: Record<string, Record<string, unknown>>;
   /** By session, in the order of their seq. */
   readonly messages: Record<string, unknown[]>;
 };
 
 /** The state that a client gets who hears every update of the journal. */
 function heardIn(at: VirtualAccount): State {
-  const state: State = { sessions: {}, machines: {}, messages: {} };
+  const state: State = { sessions: {}, machines: {}, artifacts: {}, messages: {} };
   for (const { payload } of at.hub.impl.host.store.readAfter(0, 10_000)) {
     const body = JSON.parse(payload) as Body;
     const sid = String(body["sid"]);
     const machineId = String(body["machineId"]);
+    const artifactId = String(body["artifactId"]);
     const { seq, metadata, metadataVersion } = body;
     switch (body.t) {
       case "new-session": {
@@ -55,6 +57,17 @@ function heardIn(at: VirtualAccount): State {
         break;
       case "delete-machine":
         delete state.machines[machineId];
+        break;
+      case "new-artifact": {
+        const { header, headerVersion, body: text, bodyVersion } = body;
+        state.artifacts[artifactId] = { header, headerVersion, body: text, bodyVersion };
+        break;
+      }
+      case "update-artifact":
+        Object.assign(state.artifacts[artifactId] ?? {}, versions(body, ["header", "body"]));
+        break;
+      case "delete-artifact":
+        delete state.artifacts[artifactId];
         break;
       default:
         throw new Error(`nobody knows ${body.t}`);
@@ -98,7 +111,8 @@ function storedIn(at: VirtualAccount): State {
   const machines = byId(
     "SELECT id, metadata, metadataVersion, daemonState, daemonStateVersion FROM sync_machines",
   );
-  return { sessions, machines, messages };
+  const artifacts = byId("SELECT id, header, headerVersion, body, bodyVersion FROM sync_artifacts");
+  return { sessions, machines, artifacts, messages };
 }
 
 /**
@@ -134,6 +148,7 @@ async function failing(
 describe("sync.md §0a each write and its update are one turn", () => {
   const wanted = { metadata: "m", agentState: "a", dataEncryptionKey: null };
   const machine = { metadata: "m", daemonState: "d", dataEncryptionKey: null };
+  const artifact = { header: "aA==", body: "Yg==", dataEncryptionKey: "aw==" };
 
   it.each([
     ["a new session", (at: VirtualAccount) => at.session("new", wanted)],
@@ -180,12 +195,28 @@ describe("sync.md §0a each write and its update are one turn", () => {
       "the end of a machine",
       (at: VirtualAccount) => at.run(SYNC_COMMANDS.deleteMachine, { id: "m1" }),
     ],
+    [
+      "a new artifact",
+      (at: VirtualAccount) => at.run(SYNC_COMMANDS.createArtifact, { ...artifact, id: "a2" }),
+    ],
+    [
+      "an artifact's header and body",
+      (at: VirtualAccount, _: string, by: SyncClient) => {
+        const part = { data: "bmV3", expectedVersion: 1 };
+        return by.ask("artifact-update", { artifactId: "a1", header: part, body: part });
+      },
+    ],
+    [
+      "the end of an artifact",
+      (at: VirtualAccount) => at.run(SYNC_COMMANDS.deleteArtifact, { id: "a1" }),
+    ],
   ])("whichever statement fails, and also if the hub dies after it: %s", async (_, work) => {
     let isLong = true;
     for (let after = 0; isLong; after += 1) {
       const at = new VirtualAccount();
       const id = await at.session("one");
       await at.machine("m1");
+      await at.run(SYNC_COMMANDS.createArtifact, { ...artifact, id: "a1" });
       const gone = await at.session("gone");
       await at.run(SYNC_COMMANDS.deleteSession, { id: gone });
       const by = await SyncClient.connect(at);
@@ -206,6 +237,7 @@ describe("sync.md §0a each write and its update are one turn", () => {
       const dying = new VirtualAccount();
       const sameId = await dying.session("one");
       await dying.machine("m1");
+      await dying.run(SYNC_COMMANDS.createArtifact, { ...artifact, id: "a1" });
       await dying.run(SYNC_COMMANDS.deleteSession, { id: await dying.session("gone") });
       const other = await SyncClient.connect(dying);
       dying.hub.isMute = true;

@@ -32,6 +32,21 @@ export function createTables(sql: SqlStorage): void {
       active INTEGER NOT NULL, activeAt INTEGER NOT NULL,
       createdAt INTEGER NOT NULL, updatedAt INTEGER NOT NULL
     );
+    -- The body comes last: whoever reads the columns before it does not read its pages.
+    CREATE TABLE IF NOT EXISTS sync_artifacts (
+      id TEXT PRIMARY KEY, headerVersion INTEGER NOT NULL, bodyVersion INTEGER NOT NULL,
+      dataEncryptionKey TEXT NOT NULL, seq INTEGER NOT NULL,
+      createdAt INTEGER NOT NULL, updatedAt INTEGER NOT NULL,
+      header TEXT NOT NULL, body TEXT NOT NULL
+    );
+    CREATE INDEX IF NOT EXISTS sync_artifacts_by_change ON sync_artifacts (updatedAt, id);
+    CREATE TABLE IF NOT EXISTS sync_artifact_claims (
+      id TEXT PRIMARY KEY, number INTEGER NOT NULL, releasing INTEGER NOT NULL, due INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS sync_artifact_requests (
+      request INTEGER PRIMARY KEY, connection TEXT NOT NULL, ack TEXT, id TEXT NOT NULL,
+      dataEncryptionKey TEXT NOT NULL, header TEXT NOT NULL, body TEXT NOT NULL
+    );
     CREATE TABLE IF NOT EXISTS sync_methods (
       method TEXT PRIMARY KEY, connection TEXT NOT NULL, lostAt INTEGER
     ) WITHOUT ROWID;

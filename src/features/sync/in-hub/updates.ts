@@ -2,7 +2,7 @@ import type { HubTurn } from "../../../hub/extension.ts";
 import type { Audience } from "../../../hub/publisher.ts";
 import type { Ephemeral, UpdateBody } from "../events/from-server.ts";
 import type { RelationshipNews } from "../friends.ts";
-import type { FeedPost, Machine, Message, Session } from "../records.ts";
+import type { Artifact, FeedPost, Machine, Message, Session } from "../records.ts";
 import { GRANTS } from "../scope.ts";
 
 /** The event of every update of an account. Its payload is the update's body (sync.md §6.8). */
@@ -132,3 +132,20 @@ export function relationshipUpdated(hub: HubTurn, news: RelationshipNews): void 
 export function feedPosted(hub: HubTurn, post: FeedPost): void {
   update(hub, { t: "new-feed-post", ...post, cursor: `0-${post.counter}` }, AUDIENCES.user);
 }
+/** What is told of artifacts. */
+export const artifactUpdates = {
+  created(hub: HubTurn, artifact: Artifact): void {
+    const { id: artifactId, ...rest } = artifact;
+    update(hub, { t: "new-artifact", artifactId, ...rest }, AUDIENCES.user);
+  },
+  changed(
+    hub: HubTurn,
+    artifactId: string,
+    parts: { readonly header?: Versioned<string>; readonly body?: Versioned<string> },
+  ): void {
+    update(hub, { t: "update-artifact", artifactId, ...parts }, AUDIENCES.user);
+  },
+  deleted(hub: HubTurn, artifactId: string): void {
+    update(hub, { t: "delete-artifact", artifactId }, AUDIENCES.user);
+  },
+} as const;

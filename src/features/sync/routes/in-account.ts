@@ -72,7 +72,7 @@ export const HasMore = z.boolean().openapi({
 export const HappyHeaders = z.object({
   "X-Happy-Client": z.string().optional().openapi({
     description:
-      "Current clients of Happy send their name here. They get no deleted sessions, and lists of machines without an object around them",
+      "Current clients of Happy send their name here. They get no deleted sessions; artifacts, and lists of them and of machines, without an object around them",
   }),
 });
 
