@@ -100,6 +100,8 @@ export function pathFor(path: string, { session, machine, artifact }: Owned): st
     if (part === "{id}" && before === "machines") return machine.id;
     if (part === "{id}" && before.startsWith("user")) return machine.accountId;
     if (part === "{id}" && before === "artifacts") return artifact.id;
+    if (part === "{sessionId}") return session.id;
+    if (part === "{machineId}") return machine.id;
     throw new Error(`${path} has a parameter ${part} after /${before}/ that no account owns here`);
   });
   return named.join("/");

@@ -129,6 +129,7 @@ const SAID: Readonly<
     () => ({ artifactId: ARTIFACT.id, header: { data: "bmV3", expectedVersion: 1 } }),
   ],
   "artifact-delete": ["phone", () => ({ artifactId: ARTIFACT.id })],
+  "access-key-get": ["machine", ({ sessionId }) => ({ sessionId, machineId: "machine-1" })],
   "usage-report": ["agent", ({ sessionId }) => ({ key: "k", sessionId, tokens: used, cost: used })],
   "rpc-register": ["agent", ({ sessionId }) => ({ method: `${sessionId}:read` })],
   "rpc-call": ["phone", ({ sessionId }) => ({ method: `${sessionId}:read`, params: "p" })],

@@ -4,6 +4,7 @@ import type { HubPublisher } from "../../hub/publisher.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
 import { RelationshipNews } from "./friends.ts";
 import {
+  AccessKey,
   Artifact,
   ArtifactChange,
   ArtifactHeader,
@@ -56,6 +57,7 @@ const MessageRange = z.discriminatedUnion("kind", [
 ]);
 export type MessageRange = z.infer<typeof MessageRange>;
 const NewMessage = z.object({ localId: z.string().nullable(), content: z.unknown() });
+const KeyPlace = z.object({ sessionId: z.string(), machineId: z.string() });
 const StoredPart = z.object({ value: z.string(), version: z.number() }).optional();
 const PushToken = z.object({
   id: z.string(),
@@ -157,6 +159,35 @@ export const SYNC_COMMANDS = {
   ),
   /** Deletes an artifact, and releases its id. */
   deleteArtifact: hubCommand("sync.deleteArtifact", Id, Did),
+  /** null: the session has none on this machine. */
+  accessKey: hubCommand(
+    "sync.accessKey",
+    KeyPlace,
+    z.union([
+      z.object({ accessKey: AccessKey.nullable() }),
+      z.object({ refused: z.literal("nowhere") }),
+    ]),
+  ),
+  createAccessKey: hubCommand(
+    "sync.createAccessKey",
+    KeyPlace.extend({ data: z.string() }),
+    z.union([
+      z.object({ accessKey: AccessKey }),
+      z.object({ refused: z.enum(["nowhere", "exists"]) }),
+    ]),
+  ),
+  changeAccessKey: hubCommand(
+    "sync.changeAccessKey",
+    KeyPlace.extend({ value: z.string(), expected: z.number() }),
+    z.discriminatedUnion("result", [
+      z.object({
+        result: z.enum(["success", "version-mismatch"]),
+        version: z.number(),
+        value: z.string(),
+      }),
+      z.object({ result: z.literal("error"), message: z.string() }),
+    ]),
+  ),
   /** Does nothing but what every command does: a later epoch revokes the tokens of earlier ones, and closes them. */
   verify: hubCommand("sync.verify", Nothing, Did),
   socketStats: hubCommand("sync.socketStats", Nothing, SocketStats),

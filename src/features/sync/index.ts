@@ -8,6 +8,7 @@ import { SYNC_DIALECT } from "./http-dialect.ts";
 import { syncHubExtension } from "./hub-extension.ts";
 import { UPDATE } from "./in-hub/updates.ts";
 import { tellAllHubs } from "./outbox.ts";
+import { mountAccessKeys } from "./routes/access-keys.ts";
 import { mountArtifacts } from "./routes/artifacts.ts";
 import { mountAuth } from "./routes/auth.ts";
 import { mountFeed } from "./routes/feed.ts";
@@ -42,6 +43,7 @@ export const sync: Area = {
     mountMessages(app);
     mountMachines(app);
     mountArtifacts(app);
+    mountAccessKeys(app);
     mountSockets(app);
     mountTokens(app);
     mountUsers(app);

@@ -186,6 +186,25 @@ export const ArtifactChange = z.object({
 });
 export type ArtifactChange = z.infer<typeof ArtifactChange>;
 
+/** The access key of a session on a machine (sync.md §3.6). Only clients can read its data. */
+export const AccessKey = z
+  .object({
+    data: z.string(),
+    dataVersion: Version,
+    createdAt: Milliseconds,
+    updatedAt: Milliseconds,
+  })
+  .openapi("SyncAccessKey");
+export type AccessKey = z.infer<typeof AccessKey>;
+
+/** What a client is told whose access key cannot be had, by REST and on a socket. */
+export const ACCESS_KEY_REFUSALS = {
+  /** The account has not both, the session and the machine. */
+  nowhere: "Session or machine not found",
+  missing: "Access key not found",
+  exists: "Access key already exists",
+} as const;
+
 /** How many clients are connected (sync.md §6.7). */
 export const SocketStats = z
   .object({

@@ -169,6 +169,8 @@ describe("every operation of sync", () => {
   it("tells an account nothing of another one's, and changes nothing there", async () => {
     const owner = await furnished();
     const stranger = await furnished();
+    const keyPath = `/v1/access-keys/${owner.session.id}/${owner.machine.id}`;
+    await owner.call("POST", keyPath, { data: "key" });
     const watching = await owner.connect();
     const before = await seenBy(owner);
     // What everybody may know of a user is no account's own.

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { SYNC_ID_MAX_LENGTH, SYNC_USAGE_COUNTERS_MAX } from "../../../protocol/limits.ts";
 import {
+  AccessKey,
   Artifact,
   ArtifactPart,
   ClientId,
@@ -167,6 +168,15 @@ export const CLIENT_EVENTS = {
     summary: "Deletes an artifact",
     data: OfArtifact,
     answer: () => z.union([z.object({ result: z.literal("success") }), Failed()]),
+  },
+  "access-key-get": {
+    summary: "Reads the access key of a session on a machine",
+    data: z.object({ sessionId: ClientId, machineId: ClientId }),
+    answer: () =>
+      z.union([
+        z.object({ ok: z.literal(true), accessKey: AccessKey.nullable() }),
+        z.object({ ok: z.literal(false), error: z.string() }),
+      ]),
   },
   "usage-report": {
     summary: "What was used, which replaces the last report of this session and key",

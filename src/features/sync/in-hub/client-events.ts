@@ -3,6 +3,7 @@ import type { Client, HubTurn, ClientMessage, Reply } from "../../../hub/extensi
 import { NATIVE_PING_EVENT } from "../dialects/native.ts";
 import { CLIENT_EVENTS, type ClientEventName } from "../events/from-client.ts";
 import type { NativeEventName, ServerEventName } from "../events/from-server.ts";
+import { getAccessKey } from "./access-keys.ts";
 import {
   readArtifact,
   removeArtifact,
@@ -112,6 +113,7 @@ const BY_NAME: Readonly<Record<ClientEventName | typeof NATIVE_PING_EVENT, Take>
   "artifact-update": (hub, _, __, data) => updateArtifact(hub, data),
   "artifact-create": requestArtifact,
   "artifact-delete": (hub, _, __, data) => removeArtifact(hub, data),
+  "access-key-get": (hub, _, __, data) => ({ data: getAccessKey(hub, data) }),
   "usage-report": (hub, _, __, data) => ({ data: reportUsage(hub, data) }),
   "rpc-register": (hub, client, _, data) => {
     register(hub, client, data);

@@ -9,6 +9,7 @@ import type { Filter } from "../records.ts";
 import { type ClientType, GRANTS, scopeOf } from "../scope.ts";
 import { PLAIN_BROADCAST, SYNC_CLOSE_CODES } from "../dialects/native.ts";
 import { claimsOf } from "../wire.ts";
+import { changeAccessKey, createAccessKey, findAccessKey } from "./access-keys.ts";
 import { sessionEnded, watch } from "./alive.ts";
 import { releaseClaim } from "./artifact-claims.ts";
 import {
@@ -128,6 +129,9 @@ export const SYNC_HANDLERS: readonly CommandHandler[] = [
     await releaseClaim(hub, claimsOf(hub.env), claim);
     return true;
   }),
+  inTurn(SYNC_COMMANDS.accessKey, findAccessKey),
+  inTurn(SYNC_COMMANDS.createAccessKey, createAccessKey),
+  inTurn(SYNC_COMMANDS.changeAccessKey, changeAccessKey),
   inTurn(SYNC_COMMANDS.verify, () => true),
   inTurn(SYNC_COMMANDS.socketStats, ({ sockets }) => statsOf(sockets.of({ all: true }))),
   inTurn(SYNC_COMMANDS.broadcast, ({ sockets }, { message, filter }) => {

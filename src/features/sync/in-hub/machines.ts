@@ -98,10 +98,11 @@ export function overwriteMachine(
   return findMachine(hub, id);
 }
 
-/** Deletes a machine, and closes its connections (sync.md §0b.10). @returns whether the account had it */
+/** Deletes a machine with its access keys (sync.md §4). @returns whether the account had it */
 export function deleteMachine(hub: HubTurn, id: string): boolean {
   if (machineRow(hub.sql, id) === null) return false;
   hub.sql.exec("DELETE FROM sync_machines WHERE id = ?", id);
+  hub.sql.exec("DELETE FROM sync_access_keys WHERE machineId = ?", id);
   machineUpdates.deleted(hub, id);
   return true;
 }

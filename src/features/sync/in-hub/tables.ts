@@ -47,6 +47,12 @@ export function createTables(sql: SqlStorage): void {
       request INTEGER PRIMARY KEY, connection TEXT NOT NULL, ack TEXT, id TEXT NOT NULL,
       dataEncryptionKey TEXT NOT NULL, header TEXT NOT NULL, body TEXT NOT NULL
     );
+    CREATE TABLE IF NOT EXISTS sync_access_keys (
+      sessionId TEXT NOT NULL, machineId TEXT NOT NULL, id TEXT NOT NULL,
+      data TEXT NOT NULL, dataVersion INTEGER NOT NULL,
+      createdAt INTEGER NOT NULL, updatedAt INTEGER NOT NULL, PRIMARY KEY (sessionId, machineId)
+    );
+    CREATE INDEX IF NOT EXISTS sync_access_keys_by_machine ON sync_access_keys (machineId);
     CREATE TABLE IF NOT EXISTS sync_methods (
       method TEXT PRIMARY KEY, connection TEXT NOT NULL, lostAt INTEGER
     ) WITHOUT ROWID;

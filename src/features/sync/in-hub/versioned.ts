@@ -2,11 +2,11 @@
 export type Change<Value> = { readonly value: Value; readonly expected: number };
 
 /** What came of a {@link Change}: stored, refused with what is there, or impossible. */
-export type Changed =
+export type Changed<Value extends string | null = string | null> =
   | {
       readonly result: "success" | "version-mismatch";
       readonly version: number;
-      readonly value: string | null;
+      readonly value: Value;
     }
   | { readonly result: "error"; readonly message: string };
 
@@ -15,10 +15,10 @@ export type Changed =
  * @param write stores the value with its new version
  */
 export function versionedChange<Value extends string | null>(
-  stored: { readonly value: string | null; readonly version: number },
+  stored: { readonly value: Value; readonly version: number },
   { value, expected }: Change<Value>,
   write: (next: { readonly value: Value; readonly version: number }) => void,
-): Changed {
+): Changed<Value> {
   if (stored.version !== expected) return { result: "version-mismatch", ...stored };
   const version = expected + 1;
   write({ value, version });

@@ -112,7 +112,7 @@ const deleteRoute = createRoute({
   operationId: "sync.deleteMachine",
   method: "delete",
   path: "/v1/machines/{id}",
-  summary: "Delete a machine and close its connections",
+  summary: "Delete a machine with its access keys, and close its connections",
   description: "Its sessions stay.",
   request: { params: MachineParam },
   responses: {
