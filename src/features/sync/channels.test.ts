@@ -131,6 +131,7 @@ const SAID: Readonly<
   "artifact-delete": ["phone", () => ({ artifactId: ARTIFACT.id })],
   "access-key-get": ["machine", ({ sessionId }) => ({ sessionId, machineId: "machine-1" })],
   "usage-report": ["agent", ({ sessionId }) => ({ key: "k", sessionId, tokens: used, cost: used })],
+  "update-usage-limits": ["phone", () => ({ daily: { used: 1 } })],
   "rpc-register": ["agent", ({ sessionId }) => ({ method: `${sessionId}:read` })],
   "rpc-call": ["phone", ({ sessionId }) => ({ method: `${sessionId}:read`, params: "p" })],
   "rpc-request": ["phone", ({ sessionId }) => ({ method: `${sessionId}:read` })],

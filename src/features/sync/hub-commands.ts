@@ -15,6 +15,8 @@ import {
   NewArtifact,
   Session,
   SocketStats,
+  UsageGroup,
+  UsagePeriod,
 } from "./records.ts";
 
 /** An account, as its token names it. */
@@ -188,6 +190,19 @@ export const SYNC_COMMANDS = {
       z.object({ result: z.literal("error"), message: z.string() }),
     ]),
   ),
+  /** Sums of the reports in a time, which is in milliseconds. @returns null: there is no such session */
+  queryUsage: hubCommand(
+    "sync.queryUsage",
+    z.object({
+      sessionId: z.string().nullable(),
+      from: z.number(),
+      /** null: until now. */
+      to: z.number().nullable(),
+      period: UsagePeriod,
+    }),
+    Found(z.object({ usage: z.array(UsageGroup), totalReports: z.number() })),
+  ),
+  usageLimits: hubCommand("sync.usageLimits", Nothing, Found(z.record(z.string(), z.unknown()))),
   /** Does nothing but what every command does: a later epoch revokes the tokens of earlier ones, and closes them. */
   verify: hubCommand("sync.verify", Nothing, Did),
   socketStats: hubCommand("sync.socketStats", Nothing, SocketStats),

@@ -18,6 +18,7 @@ import { mountMessages } from "./routes/messages.ts";
 import { mountSessions } from "./routes/sessions.ts";
 import { mountSockets } from "./routes/sockets.ts";
 import { mountTokens } from "./routes/tokens.ts";
+import { mountUsage } from "./routes/usage.ts";
 import { mountUsers } from "./routes/users.ts";
 import { portsOf } from "./wire.ts";
 
@@ -46,6 +47,7 @@ export const sync: Area = {
     mountAccessKeys(app);
     mountSockets(app);
     mountTokens(app);
+    mountUsage(app);
     mountUsers(app);
     mountFriends(app);
     mountFeed(app);

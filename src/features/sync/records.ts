@@ -205,6 +205,21 @@ export const ACCESS_KEY_REFUSALS = {
   exists: "Access key already exists",
 } as const;
 
+/** What reports of usage are summed up by. */
+export const UsagePeriod = z.enum(["hour", "day"]);
+
+const Sums = z.record(z.string(), z.number());
+/** What was used in one period (sync.md §4). */
+export const UsageGroup = z
+  .object({
+    timestamp: z.number().int().openapi({ description: "Its begin, seconds since 1970" }),
+    tokens: Sums,
+    cost: Sums,
+    reportCount: z.number().int(),
+  })
+  .openapi("SyncUsageGroup");
+export type UsageGroup = z.infer<typeof UsageGroup>;
+
 /** How many clients are connected (sync.md §6.7). */
 export const SocketStats = z
   .object({

@@ -17,6 +17,13 @@ import { sync } from "./index.ts";
 
 beforeAll(() => applyD1Migrations(env.DB, env.TEST_MIGRATIONS));
 
+/** Operations in whose body everything may be left out, and so the body. */
+const OPTIONAL_BODIES: ReadonlySet<string> = new Set([
+  "sync.changeMachine",
+  "sync.changeArtifact",
+  "sync.queryUsage",
+]);
+
 /** What the document says of an operation. */
 const Operation = z.looseObject({
   operationId: z.string(),
@@ -146,9 +153,7 @@ describe("every operation of sync", () => {
       expect(statuses, id).toEqual(expect.arrayContaining([400, 413]));
       for (const body of ["{", "[]", "null", '"text"', "{'a':1}", "\u0000", "", undefined]) {
         const said = await account.ask(method, pathFor(path, account), body);
-        // Everything in its body may be left out, and so the body.
-        const isOptional = id === "sync.changeMachine" || id === "sync.changeArtifact";
-        const isTaken = isOptional && (body === undefined || body === "");
+        const isTaken = OPTIONAL_BODIES.has(id) && (body === undefined || body === "");
         const expected = isTaken ? [200, expect.anything()] : refused(400);
         expect(said, `${method} ${path} ${JSON.stringify(body)}`).toEqual(expected);
       }

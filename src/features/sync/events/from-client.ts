@@ -6,6 +6,7 @@ import {
   ArtifactPart,
   ClientId,
   Content,
+  fitting,
   NewArtifact,
   OpaqueText,
   textUpTo,
@@ -196,6 +197,11 @@ export const CLIENT_EVENTS = {
         }),
         Refused(),
       ]),
+  },
+  "update-usage-limits": {
+    summary: "Keeps what a client knows of its limits, for `GET /v1/usage/limits`",
+    data: fitting(z.record(z.string(), z.unknown())),
+    answer: () => z.union([z.object({ success: z.literal(true) }), Refused()]),
   },
   "rpc-register": {
     summary:

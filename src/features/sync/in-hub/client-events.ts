@@ -15,7 +15,7 @@ import { changeDaemonState, changeMachineMetadata } from "./machines.ts";
 import { addMessages } from "./messages.ts";
 import { call, register, unregister } from "./remote-calls.ts";
 import { changeAgentState, changeMetadata } from "./sessions.ts";
-import { reportUsage } from "./usage.ts";
+import { keepUsageLimits, reportUsage } from "./usage.ts";
 import type { Changed } from "./versioned.ts";
 
 /** Takes an event of a client (sync.md §6.9). One that nobody knows, or that is malformed, does nothing. */
@@ -115,6 +115,7 @@ const BY_NAME: Readonly<Record<ClientEventName | typeof NATIVE_PING_EVENT, Take>
   "artifact-delete": (hub, _, __, data) => removeArtifact(hub, data),
   "access-key-get": (hub, _, __, data) => ({ data: getAccessKey(hub, data) }),
   "usage-report": (hub, _, __, data) => ({ data: reportUsage(hub, data) }),
+  "update-usage-limits": (hub, _, __, data) => ({ data: keepUsageLimits(hub, data) }),
   "rpc-register": (hub, client, _, data) => {
     register(hub, client, data);
     return null;

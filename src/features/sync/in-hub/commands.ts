@@ -41,6 +41,7 @@ import { feedSeqOf, listFeed } from "./feed.ts";
 import { hearOfOthers } from "./hear-of-others.ts";
 import { addPushToken, findVendorToken, keepVendorToken, listPushTokens } from "./tokens.ts";
 import { sessionUpdates } from "./updates.ts";
+import { queryUsage, readUsageLimits } from "./usage.ts";
 
 /** How connections of a machine are closed that is deleted (sync.md §0b.10). */
 const MACHINE_DELETED: TurnedAway = {
@@ -132,6 +133,8 @@ export const SYNC_HANDLERS: readonly CommandHandler[] = [
   inTurn(SYNC_COMMANDS.accessKey, findAccessKey),
   inTurn(SYNC_COMMANDS.createAccessKey, createAccessKey),
   inTurn(SYNC_COMMANDS.changeAccessKey, changeAccessKey),
+  inTurn(SYNC_COMMANDS.queryUsage, queryUsage),
+  inTurn(SYNC_COMMANDS.usageLimits, readUsageLimits),
   inTurn(SYNC_COMMANDS.verify, () => true),
   inTurn(SYNC_COMMANDS.socketStats, ({ sockets }) => statsOf(sockets.of({ all: true }))),
   inTurn(SYNC_COMMANDS.broadcast, ({ sockets }, { message, filter }) => {

@@ -65,6 +65,7 @@ export function createTables(sql: SqlStorage): void {
       sessionId TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, data TEXT NOT NULL,
       createdAt INTEGER NOT NULL, updatedAt INTEGER NOT NULL, PRIMARY KEY (sessionId, key)
     ) WITHOUT ROWID;
+    CREATE INDEX IF NOT EXISTS sync_usage_reports_by_time ON sync_usage_reports (createdAt);
     CREATE TABLE IF NOT EXISTS sync_push_tokens (
       token TEXT PRIMARY KEY, id TEXT NOT NULL, createdAt INTEGER NOT NULL, updatedAt INTEGER NOT NULL
     ) WITHOUT ROWID;
