@@ -479,6 +479,19 @@ export const SYNC_ARTIFACT_CLAIM_MS = 60_000;
 
 /** A claim that could not be released is tried again after this time, milliseconds. */
 export const SYNC_ARTIFACT_RELEASE_RETRY_MS = 10_000;
+/** Characters of a key of KV, and of its value in base64 (sync.md §1). Over it: 400. */
+export const SYNC_KV_KEY_MAX_LENGTH = 256;
+export const SYNC_KV_VALUE_MAX_LENGTH = 65_536;
+
+/** Keys that one request of KV changes or asks for (sync.md §3.11). Over it: 400. */
+export const SYNC_KV_BATCH_MAX = 100;
+
+/** Keys of `GET /v1/kv` (sync.md §3.11). Over it: 400. */
+export const SYNC_KV_PAGE_MAX = 1_000;
+export const SYNC_KV_PAGE_DEFAULT = 100;
+
+/** Bytes of changed keys in one update. What a batch has beyond it comes in further ones. */
+export const SYNC_KV_UPDATE_MAX_BYTES = 1_800_000;
 
 /** Characters of the title and of the text that a session's push shows (sync.md §4). Over it: 400. */
 export const SYNC_PUSH_TITLE_MAX_LENGTH = 200;

@@ -96,6 +96,7 @@ export function pathFor(path: string, { session, machine, artifact }: Owned): st
     const before = parts[at - 1] ?? "";
     if (!part.startsWith("{")) return part;
     if (part === "{vendor}") return "openai";
+    if (part === "{key}") return `kv:${session.id}`;
     if (part === "{id}" && before === "sessions") return session.id;
     if (part === "{id}" && before === "machines") return machine.id;
     if (part === "{id}" && before.startsWith("user")) return machine.accountId;
@@ -118,5 +119,8 @@ export async function furnished(): Promise<SyncAccount & Owned> {
   const artifact = { id: `notes-${session.id}` };
   const parts = { header: "aGVhZA==", body: "Ym9keQ==", dataEncryptionKey: "a2V5" };
   await account.call("POST", "/v1/artifacts", { ...artifact, ...parts });
+  await account.call("POST", "/v1/kv", {
+    mutations: [{ key: `kv:${session.id}`, value: "YQ==", version: -1 }],
+  });
   return Object.assign(account, { session, machine, artifact });
 }

@@ -162,6 +162,8 @@ async function everythingElse(dialect: SyncDialect): Promise<string[]> {
   const asked = { ...news, status: "pending", post: "friend_request" } as const;
   await at.run(SYNC_COMMANDS.hearOfOthers, { messages: [{ id: "1", news: asked }] });
   await at.session("another");
+  const mutations = [{ key: "k", value: "YQ==", version: -1 }];
+  await at.run(SYNC_COMMANDS.kvChange, { mutations });
   await at.machine("machine-2");
   await at.run(SYNC_COMMANDS.deleteMachine, { id: "machine-2" });
   await at.run(SYNC_COMMANDS.deleteSession, { id: sessionId });

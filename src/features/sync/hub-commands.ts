@@ -10,6 +10,10 @@ import {
   ArtifactHeader,
   FeedPost,
   Filter,
+  KvConflict,
+  KvEntry,
+  KvMutation,
+  KvVersion,
   Machine,
   Message,
   NewArtifact,
@@ -211,6 +215,27 @@ export const SYNC_COMMANDS = {
     "sync.broadcast",
     z.object({ message: z.record(z.string(), z.unknown()), filter: Filter }),
     z.number(),
+  ),
+  kvEntry: hubCommand("sync.kvEntry", z.object({ key: z.string() }), Found(KvEntry)),
+  kvEntries: hubCommand(
+    "sync.kvEntries",
+    z.object({ keys: z.array(z.string()) }),
+    z.array(KvEntry),
+  ),
+  /** Keys with a prefix, from the one after `after` on. */
+  kvList: hubCommand(
+    "sync.kvList",
+    Limit.extend({ prefix: z.string(), after: z.string().nullable() }),
+    Part(KvEntry),
+  ),
+  /** Applies all mutations, whose keys differ, or none of them. */
+  kvChange: hubCommand(
+    "sync.kvChange",
+    z.object({ mutations: z.array(KvMutation) }),
+    z.discriminatedUnion("result", [
+      z.object({ result: z.literal("success"), results: z.array(KvVersion) }),
+      z.object({ result: z.literal("version-mismatch"), errors: z.array(KvConflict) }),
+    ]),
   ),
   addPushToken: hubCommand("sync.addPushToken", z.object({ token: z.string() }), Did),
   pushTokens: hubCommand("sync.pushTokens", Nothing, z.array(PushToken)),

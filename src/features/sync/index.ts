@@ -13,6 +13,7 @@ import { mountArtifacts } from "./routes/artifacts.ts";
 import { mountAuth } from "./routes/auth.ts";
 import { mountFeed } from "./routes/feed.ts";
 import { mountFriends } from "./routes/friends.ts";
+import { mountKv } from "./routes/kv.ts";
 import { mountMachines } from "./routes/machines.ts";
 import { mountMessages } from "./routes/messages.ts";
 import { mountSessions } from "./routes/sessions.ts";
@@ -45,6 +46,7 @@ export const sync: Area = {
     mountMachines(app);
     mountArtifacts(app);
     mountAccessKeys(app);
+    mountKv(app);
     mountSockets(app);
     mountTokens(app);
     mountUsage(app);

@@ -6,6 +6,8 @@ import {
   SYNC_CONTENT_MAX_LENGTH,
   SYNC_DATA_KEY_MAX_LENGTH,
   SYNC_ID_MAX_LENGTH,
+  SYNC_KV_KEY_MAX_LENGTH,
+  SYNC_KV_VALUE_MAX_LENGTH,
   SYNC_STATE_MAX_BYTES,
   SYNC_STATE_MAX_LENGTH,
 } from "../../protocol/limits.ts";
@@ -219,6 +221,41 @@ export const UsageGroup = z
   })
   .openapi("SyncUsageGroup");
 export type UsageGroup = z.infer<typeof UsageGroup>;
+/** A key of an account's own store (sync.md §3.11). */
+export const KvKey = textUpTo(SYNC_KV_KEY_MAX_LENGTH).min(1);
+
+/** A key with its value, which is base64. */
+export const KvEntry = z
+  .object({ key: z.string(), value: z.string(), version: Version })
+  .openapi("SyncKvEntry");
+export type KvEntry = z.infer<typeof KvEntry>;
+
+/** A new value for a key, for the version that the client knows. */
+export const KvMutation = z
+  .object({
+    key: KvKey,
+    value: base64UpTo(SYNC_KV_VALUE_MAX_LENGTH)
+      .nullable()
+      .openapi({ description: "null deletes the key" }),
+    version: z.number().int().min(-1).openapi({ description: "-1 creates the key" }),
+  })
+  .openapi("SyncKvMutation");
+export type KvMutation = z.infer<typeof KvMutation>;
+
+/** The version that a mutation has made. */
+export const KvVersion = KvEntry.omit({ value: true }).openapi("SyncKvVersion");
+export type KvVersion = z.infer<typeof KvVersion>;
+
+/** What a key has that a mutation expected to have another version. -1: it never was there. */
+export const KvConflict = z
+  .object({
+    key: z.string(),
+    error: z.literal("version-mismatch"),
+    version: z.number().int().min(-1),
+    value: z.string().nullable(),
+  })
+  .openapi("SyncKvConflict");
+export type KvConflict = z.infer<typeof KvConflict>;
 
 /** How many clients are connected (sync.md §6.7). */
 export const SocketStats = z

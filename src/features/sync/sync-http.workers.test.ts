@@ -216,6 +216,9 @@ describe("every operation of sync", () => {
     await newMessage(other, session.id, "other", { localId: "1" });
     await other.call("POST", "/v1/push-tokens", { token: "ExponentPushToken[a]" });
     await other.call("POST", "/v1/connect/openai/register", { token: "other" });
+    await other.call("POST", "/v1/kv", {
+      mutations: [{ key: `kv:${owner.session.id}`, value: "Yg==", version: -1 }],
+    });
     await other.call("DELETE", `/v1/machines/${id}`);
     await other.call("DELETE", `/v1/sessions/${session.id}`);
     expect(await seenBy(owner)).toEqual(before);

@@ -99,6 +99,15 @@ export const updateSchemas = () =>
         id: "SyncDeleteArtifactUpdate",
       }),
     },
+    "kv-batch-update": {
+      summary: "Keys of the account's store have other values: those of one batch, or a part of it",
+      body: z
+        .object({
+          t: z.literal("kv-batch-update"),
+          changes: z.array(TextOrNone.extend({ key: z.string() })),
+        })
+        .meta({ id: "SyncKvBatchUpdate" }),
+    },
     "relationship-updated": {
       summary: "The account stands in another way to another account. Both are told",
       body: z

@@ -19,6 +19,7 @@ import {
   findArtifact,
   listArtifacts,
 } from "./artifacts.ts";
+import { changeKeys, findKey, findKeys, listKeys } from "./kv.ts";
 import {
   createMachine,
   deleteMachine,
@@ -144,6 +145,10 @@ export const SYNC_HANDLERS: readonly CommandHandler[] = [
     }
     return to.length;
   }),
+  inTurn(SYNC_COMMANDS.kvEntry, (turn, { key }) => findKey(turn, key)),
+  inTurn(SYNC_COMMANDS.kvEntries, (turn, { keys }) => findKeys(turn, keys)),
+  inTurn(SYNC_COMMANDS.kvList, listKeys),
+  inTurn(SYNC_COMMANDS.kvChange, (turn, { mutations }) => changeKeys(turn, mutations)),
   inTurn(SYNC_COMMANDS.addPushToken, (turn, { token }) => {
     addPushToken(turn, token);
     return true;

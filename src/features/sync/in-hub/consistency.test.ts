@@ -15,11 +15,13 @@ type State = {
   readonly artifacts: Record<string, Record<string, unknown>>;
   /** By session, in the order of their seq. */
   readonly messages: Record<string, unknown[]>;
+  /** Values and versions of keys. */
+  readonly kv: Record<string, Versioned>;
 };
 
 /** The state that a client gets who hears every update of the journal. */
 function heardIn(at: VirtualAccount): State {
-  const state: State = { sessions: {}, machines: {}, artifacts: {}, messages: {} };
+  const state: State = { sessions: {}, machines: {}, artifacts: {}, messages: {}, kv: {} };
   for (const { payload } of at.hub.impl.host.store.readAfter(0, 10_000)) {
     const body = JSON.parse(payload) as Body;
     const sid = String(body["sid"]);
@@ -69,6 +71,11 @@ function heardIn(at: VirtualAccount): State {
       case "delete-artifact":
         delete state.artifacts[artifactId];
         break;
+      case "kv-batch-update":
+        for (const { key, ...rest } of body["changes"] as ({ key: string } & Versioned)[]) {
+          state.kv[key] = rest;
+        }
+        break;
       default:
         throw new Error(`nobody knows ${body.t}`);
     }
@@ -112,7 +119,13 @@ function storedIn(at: VirtualAccount): State {
     "SELECT id, metadata, metadataVersion, daemonState, daemonStateVersion FROM sync_machines",
   );
   const artifacts = byId("SELECT id, header, headerVersion, body, bodyVersion FROM sync_artifacts");
-  return { sessions, machines, artifacts, messages };
+  const kv = Object.fromEntries(
+    rows("SELECT key, value, version FROM sync_kv").map(({ key, ...rest }) => [
+      key as string,
+      { ...rest } as Versioned,
+    ]),
+  );
+  return { sessions, machines, artifacts, messages, kv };
 }
 
 /**
@@ -164,6 +177,13 @@ describe("sync.md §0a each write and its update are one turn", () => {
         at.run(SYNC_COMMANDS.addMessages, {
           sessionId: id,
           messages: ["l1", "l2", "l1"].map((localId) => ({ localId, content: localId })),
+        }),
+    ],
+    [
+      "a batch of keys",
+      (at: VirtualAccount) =>
+        at.run(SYNC_COMMANDS.kvChange, {
+          mutations: ["a", "b", "c"].map((key) => ({ key, value: "YQ==", version: -1 })),
         }),
     ],
     [

@@ -88,6 +88,14 @@ export function messageAdded(hub: HubTurn, message: Message, except?: string): v
   update(hub, { t: "new-message", sid, message: rest }, AUDIENCES.session(sid), except);
 }
 
+/** A key with what it has now; null: it was deleted. */
+type KvChange = Versioned<string | null> & { readonly key: string };
+
+/** Keys of the account's store have these values now. */
+export function kvChanged(hub: HubTurn, changes: readonly KvChange[]): void {
+  update(hub, { t: "kv-batch-update", changes: [...changes] }, AUDIENCES.user);
+}
+
 /** What is told of machines. */
 export const machineUpdates = {
   created(hub: HubTurn, machine: Machine): void {
