@@ -154,6 +154,10 @@ class ExtensionTurn implements HubTurn {
     return this.#ports.host.clock();
   }
 
+  seq(): number {
+    return this.#ports.host.store.extent().head;
+  }
+
   schedule(key: string, at: number): void {
     this.#ports.host.store.writeTask(`${this.#extension.name}/${key}`, at);
   }

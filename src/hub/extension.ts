@@ -81,6 +81,8 @@ export interface HubTurn {
   publish(publication: Publication): void;
   /** Calls `task(key)` at or soon after `at` (milliseconds). A second call replaces the time. */
   schedule(key: string, at: number): void;
+  /** Seq of the newest event of the journal, also of this turn; 0: none was published yet. */
+  seq(): number;
   /** Removes a scheduled task. */
   cancel(key: string): void;
   /** When `task(key)` is called, milliseconds. A task that runs is still there; null: there is none. */

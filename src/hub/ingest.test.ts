@@ -64,6 +64,7 @@ class Hub {
           throw new Error("there are no sockets here");
         },
         now: () => 1,
+        seq: () => store.extent().head,
         publish,
         schedule: (key, at) => store.writeTask(`${extension.name}/${key}`, at),
         cancel: (key) => store.writeTask(`${extension.name}/${key}`, null),

@@ -479,6 +479,20 @@ export const SYNC_ARTIFACT_CLAIM_MS = 60_000;
 
 /** A claim that could not be released is tried again after this time, milliseconds. */
 export const SYNC_ARTIFACT_RELEASE_RETRY_MS = 10_000;
+/** Characters of a first or last name (sync.md §3.8). Over it: 400. */
+export const SYNC_NAME_MAX_LENGTH = 100;
+
+/** Characters of the name by which others find an account (sync.md §3.8). Outside of it: 400. */
+export const SYNC_USERNAME_MIN_LENGTH = 3;
+export const SYNC_USERNAME_MAX_LENGTH = 50;
+
+/**
+ * D1 has copies of what the hub of an account knows (sync.md §0b.2). They are made so long after a change of the
+ * settings, and after an update, milliseconds. Changes until then go with them.
+ */
+export const SYNC_SETTINGS_COPIED_MS = 1_000;
+export const SYNC_SEQ_COPIED_MS = 10 * 60_000;
+
 /** Characters of a key of KV, and of its value in base64 (sync.md §1). Over it: 400. */
 export const SYNC_KV_KEY_MAX_LENGTH = 256;
 export const SYNC_KV_VALUE_MAX_LENGTH = 65_536;

@@ -161,6 +161,7 @@ async function everythingElse(dialect: SyncDialect): Promise<string[]> {
   const news = { kind: "relationship", uid: "u", action: "created", at: at.time.now } as const;
   const asked = { ...news, status: "pending", post: "friend_request" } as const;
   await at.run(SYNC_COMMANDS.hearOfOthers, { messages: [{ id: "1", news: asked }] });
+  await at.run(SYNC_COMMANDS.changeSettings, { value: "s", expected: 0 });
   await at.session("another");
   const mutations = [{ key: "k", value: "YQ==", version: -1 }];
   await at.run(SYNC_COMMANDS.kvChange, { mutations });

@@ -5,6 +5,7 @@ import { err, ok, type Result } from "../../platform/result.ts";
 import { RelationshipNews } from "./friends.ts";
 import {
   AccessKey,
+  AccountNews,
   Artifact,
   ArtifactChange,
   ArtifactHeader,
@@ -65,6 +66,7 @@ export type MessageRange = z.infer<typeof MessageRange>;
 const NewMessage = z.object({ localId: z.string().nullable(), content: z.unknown() });
 const KeyPlace = z.object({ sessionId: z.string(), machineId: z.string() });
 const StoredPart = z.object({ value: z.string(), version: z.number() }).optional();
+const VersionedText = z.object({ value: z.string().nullable(), version: z.number() });
 const PushToken = z.object({
   id: z.string(),
   token: z.string(),
@@ -73,8 +75,11 @@ const PushToken = z.object({
 });
 export type PushToken = z.infer<typeof PushToken>;
 
-/** What the hub of an account is told of changes between accounts. It takes each id once. */
-export const OutboxMessage = z.object({ id: z.string(), news: RelationshipNews });
+/** What the hub of an account is told of changes in D1. It takes each id once. */
+export const OutboxMessage = z.object({
+  id: z.string(),
+  news: z.discriminatedUnion("kind", [RelationshipNews, AccountNews]),
+});
 export type OutboxMessage = z.infer<typeof OutboxMessage>;
 /** Posts with numbers between these; null: no bound. */
 const FeedRange = { before: z.number().nullable(), after: z.number().nullable() };
@@ -216,6 +221,15 @@ export const SYNC_COMMANDS = {
     z.object({ message: z.record(z.string(), z.unknown()), filter: Filter }),
     z.number(),
   ),
+  settings: hubCommand("sync.settings", Nothing, VersionedText),
+  /** Replaces the settings if `expected` is their version. @returns what is there now */
+  changeSettings: hubCommand(
+    "sync.changeSettings",
+    z.object({ value: z.string().nullable(), expected: z.number() }),
+    VersionedText.extend({ result: z.enum(["success", "version-mismatch"]) }),
+  ),
+  /** Vendors whose tokens the account keeps. */
+  vendors: hubCommand("sync.vendors", Nothing, z.array(z.string())),
   kvEntry: hubCommand("sync.kvEntry", z.object({ key: z.string() }), Found(KvEntry)),
   kvEntries: hubCommand(
     "sync.kvEntries",

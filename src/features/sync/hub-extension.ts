@@ -9,12 +9,14 @@ import { CLAIMS_TASK, releaseDueClaims } from "./in-hub/artifact-claims.ts";
 import { CREATE_TASK, createRequested } from "./in-hub/artifact-events.ts";
 import { takeEvent } from "./in-hub/client-events.ts";
 import { SYNC_HANDLERS } from "./in-hub/commands.ts";
+import { copyToD1 } from "./in-hub/copies.ts";
 import { findMachine } from "./in-hub/machines.ts";
 import { answered, failWaiting, left, unanswered, WAITING_TASK } from "./in-hub/remote-calls.ts";
 import { openSession } from "./in-hub/sessions.ts";
 import { createTables } from "./in-hub/tables.ts";
+import { COPY_TASK } from "./in-hub/updates.ts";
 import { GRANTS, type Scope, scopeOf } from "./scope.ts";
-import { claimsOf } from "./wire.ts";
+import { claimsOf, copiesOf } from "./wire.ts";
 
 /** The code of a close frame without a code (RFC 6455 §7.4.1). */
 const NO_STATUS = 1005;
@@ -67,6 +69,7 @@ export const syncHubExtension: HubExtension = {
   async task(hub, key) {
     if (key === CREATE_TASK) return createRequested(hub, claimsOf(hub.env));
     if (key === CLAIMS_TASK) return releaseDueClaims(hub, claimsOf(hub.env));
+    if (key === COPY_TASK) return copyToD1(hub, copiesOf(hub.env));
     hub.turn((turn) => {
       if (key === QUIET_TASK) endQuiet(turn);
       else if (key === WAITING_TASK) failWaiting(turn);

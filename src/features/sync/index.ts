@@ -9,6 +9,7 @@ import { syncHubExtension } from "./hub-extension.ts";
 import { UPDATE } from "./in-hub/updates.ts";
 import { tellAllHubs } from "./outbox.ts";
 import { mountAccessKeys } from "./routes/access-keys.ts";
+import { mountAccount } from "./routes/account.ts";
 import { mountArtifacts } from "./routes/artifacts.ts";
 import { mountAuth } from "./routes/auth.ts";
 import { mountFeed } from "./routes/feed.ts";
@@ -41,6 +42,7 @@ export const sync: Area = {
   greeting: "Welcome to Happy Server!",
   mount(app) {
     mountAuth(app);
+    mountAccount(app);
     mountSessions(app);
     mountMessages(app);
     mountMachines(app);

@@ -8,8 +8,11 @@ import {
   SYNC_ID_MAX_LENGTH,
   SYNC_KV_KEY_MAX_LENGTH,
   SYNC_KV_VALUE_MAX_LENGTH,
+  SYNC_NAME_MAX_LENGTH,
   SYNC_STATE_MAX_BYTES,
   SYNC_STATE_MAX_LENGTH,
+  SYNC_USERNAME_MAX_LENGTH,
+  SYNC_USERNAME_MIN_LENGTH,
 } from "../../protocol/limits.ts";
 import { isBase64 } from "./base64.ts";
 import { FriendPost, RelationshipStatus } from "./friends.ts";
@@ -221,6 +224,41 @@ export const UsageGroup = z
   })
   .openapi("SyncUsageGroup");
 export type UsageGroup = z.infer<typeof UsageGroup>;
+/** What a person is called. The name by which others find an account is compared without case (sync.md §3.8). */
+export const AccountNames = z.object({
+  firstName: textUpTo(SYNC_NAME_MAX_LENGTH).min(1).optional(),
+  lastName: textUpTo(SYNC_NAME_MAX_LENGTH).nullable().optional(),
+  username: z
+    .string()
+    .min(SYNC_USERNAME_MIN_LENGTH)
+    .max(SYNC_USERNAME_MAX_LENGTH)
+    .regex(/^[\w-]+$/, "may have letters of English, digits, - and _")
+    .optional(),
+});
+export type AccountNames = z.infer<typeof AccountNames>;
+
+/** What the hub of an account is told of it that was changed in D1. It is in the outbox as JSON. */
+export const AccountNews = z.object({ kind: z.literal("account"), changed: AccountNames });
+export type AccountNews = z.infer<typeof AccountNews>;
+
+/** An account, as its own clients see it (sync.md §3). */
+export const Profile = z
+  .object({
+    id: z.string(),
+    timestamp: Milliseconds.openapi({ description: "Time of this answer" }),
+    firstName: z.string().nullable(),
+    lastName: z.string().nullable(),
+    username: z.string().nullable(),
+    avatar: z.null().openapi({ description: "Newer clients require it" }),
+    github: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .openapi({ description: "What GitHub says of the connected account" }),
+    connectedServices: z.array(z.string()).openapi({ description: "Vendors with a token" }),
+  })
+  .openapi("SyncProfile");
+export type Profile = z.infer<typeof Profile>;
+
 /** A key of an account's own store (sync.md §3.11). */
 export const KvKey = textUpTo(SYNC_KV_KEY_MAX_LENGTH).min(1);
 

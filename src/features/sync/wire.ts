@@ -11,6 +11,7 @@ import { d1Users } from "./adapters/d1-users.ts";
 import { accountTokens, type Tokens } from "./auth/tokens.ts";
 import { syncConfigOf, type SyncConfig } from "./config.ts";
 import { accountHubs } from "./hub-commands.ts";
+import type { Copies } from "./in-hub/copies.ts";
 import { userKind } from "./user-kind.ts";
 import { USER_HUBS } from "./env.ts";
 
@@ -52,4 +53,9 @@ export function portsOf(env: PlatformEnv) {
 /** Whose the ids of artifacts are, for the hubs. */
 export function claimsOf({ DB }: PlatformEnv): ArtifactClaims {
   return d1Claims(DB);
+}
+
+/** Where accounts have copies of what their hubs know. */
+export function copiesOf({ DB }: PlatformEnv): Copies {
+  return d1Accounts(DB);
 }

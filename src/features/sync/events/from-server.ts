@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { RelationshipStatus } from "../friends.ts";
-import { Artifact, FeedPost, Machine, Message, Session } from "../records.ts";
+import { AccountNames, Artifact, FeedPost, Machine, Message, Session } from "../records.ts";
 import { CLIENT_TYPES } from "../scope.ts";
 
 // What the server says, as schemas. Their types are what the hub may send, and AsyncAPI shows them. Most are made when
@@ -128,6 +128,14 @@ export const updateSchemas = () =>
         t: z.literal("new-feed-post"),
         cursor: z.string().meta({ description: "`0-` and the counter" }),
       }).meta({ id: "SyncFeedPostUpdate" }),
+    },
+    "update-account": {
+      summary: "The account has other settings or names. Members that are absent stay as they are",
+      body: AccountNames.extend({
+        t: z.literal("update-account"),
+        id: z.string(),
+        settings: TextOrNone.optional(),
+      }).meta({ id: "SyncUpdateAccountUpdate" }),
     },
   }) as const;
 

@@ -246,7 +246,7 @@ describe("sync.md §0b.1 the claim on an artifact's id", () => {
     await create(at);
     expect(at.d1.requests).toBe(1);
     await at.run(SYNC_COMMANDS.deleteArtifact, { id: "a1" });
-    await at.time.pass(10 * SYNC_ARTIFACT_CLAIM_MS);
+    await at.time.pass(5 * SYNC_ARTIFACT_CLAIM_MS);
     expect(at.d1.requests).toBe(2);
   });
 

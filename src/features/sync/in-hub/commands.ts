@@ -40,7 +40,14 @@ import {
 import { adoptEpoch } from "./epoch.ts";
 import { feedSeqOf, listFeed } from "./feed.ts";
 import { hearOfOthers } from "./hear-of-others.ts";
-import { addPushToken, findVendorToken, keepVendorToken, listPushTokens } from "./tokens.ts";
+import { changeSettings, settingsIn } from "./settings.ts";
+import {
+  addPushToken,
+  findVendorToken,
+  keepVendorToken,
+  listPushTokens,
+  listVendors,
+} from "./tokens.ts";
 import { sessionUpdates } from "./updates.ts";
 import { queryUsage, readUsageLimits } from "./usage.ts";
 
@@ -145,6 +152,9 @@ export const SYNC_HANDLERS: readonly CommandHandler[] = [
     }
     return to.length;
   }),
+  inTurn(SYNC_COMMANDS.settings, settingsIn),
+  inTurn(SYNC_COMMANDS.changeSettings, changeSettings),
+  inTurn(SYNC_COMMANDS.vendors, listVendors),
   inTurn(SYNC_COMMANDS.kvEntry, (turn, { key }) => findKey(turn, key)),
   inTurn(SYNC_COMMANDS.kvEntries, (turn, { keys }) => findKeys(turn, keys)),
   inTurn(SYNC_COMMANDS.kvList, listKeys),

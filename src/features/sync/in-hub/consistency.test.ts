@@ -17,11 +17,19 @@ type State = {
   readonly messages: Record<string, unknown[]>;
   /** Values and versions of keys. */
   readonly kv: Record<string, Versioned>;
+  settings: Versioned | null;
 };
 
 /** The state that a client gets who hears every update of the journal. */
 function heardIn(at: VirtualAccount): State {
-  const state: State = { sessions: {}, machines: {}, artifacts: {}, messages: {}, kv: {} };
+  const state: State = {
+    sessions: {},
+    machines: {},
+    artifacts: {},
+    messages: {},
+    kv: {},
+    settings: null,
+  };
   for (const { payload } of at.hub.impl.host.store.readAfter(0, 10_000)) {
     const body = JSON.parse(payload) as Body;
     const sid = String(body["sid"]);
@@ -76,6 +84,9 @@ function heardIn(at: VirtualAccount): State {
           state.kv[key] = rest;
         }
         break;
+      case "update-account":
+        state.settings = body["settings"] as Versioned;
+        break;
       default:
         throw new Error(`nobody knows ${body.t}`);
     }
@@ -125,7 +136,15 @@ function storedIn(at: VirtualAccount): State {
       { ...rest } as Versioned,
     ]),
   );
-  return { sessions, machines, artifacts, messages, kv };
+  const [settings] = rows("SELECT value, version FROM sync_settings");
+  return {
+    sessions,
+    machines,
+    artifacts,
+    messages,
+    kv,
+    settings: settings === undefined ? null : ({ ...settings } as Versioned),
+  };
 }
 
 /**
@@ -185,6 +204,10 @@ describe("sync.md §0a each write and its update are one turn", () => {
         at.run(SYNC_COMMANDS.kvChange, {
           mutations: ["a", "b", "c"].map((key) => ({ key, value: "YQ==", version: -1 })),
         }),
+    ],
+    [
+      "settings",
+      (at: VirtualAccount) => at.run(SYNC_COMMANDS.changeSettings, { value: "s", expected: 0 }),
     ],
     [
       "metadata",

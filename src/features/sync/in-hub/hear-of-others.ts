@@ -3,10 +3,10 @@ import { SYNC_NOTIFIED_AGAIN_MS, SYNC_OUTBOX_REMEMBERED_MS } from "../../../prot
 import type { RelationshipNews } from "../friends.ts";
 import type { OutboxMessage } from "../hub-commands.ts";
 import { postedAt, postToFeed } from "./feed.ts";
-import { relationshipUpdated } from "./updates.ts";
+import { accountChanged, relationshipUpdated } from "./updates.ts";
 
 /**
- * Takes what happened between accounts, each message once and in order (sync.md §0b.3). Whoever tells a message also
+ * Takes what was changed in D1, mostly between accounts, each message once and in order (sync.md §0b.3). Whoever tells a message also
  * tells those before it that may not have been told, so a message that is known can be skipped.
  */
 export function hearOfOthers(hub: HubTurn, messages: readonly OutboxMessage[]): void {
@@ -18,7 +18,9 @@ export function hearOfOthers(hub: HubTurn, messages: readonly OutboxMessage[]): 
       id,
       now,
     );
-    if (rowsWritten > 0) hearOfFriend(hub, news);
+    if (rowsWritten === 0) continue;
+    if (news.kind === "account") accountChanged(hub, news.changed);
+    else hearOfFriend(hub, news);
   }
 }
 

@@ -80,6 +80,10 @@ export function createTables(sql: SqlStorage): void {
       id TEXT PRIMARY KEY, heardAt INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX IF NOT EXISTS sync_heard_by_time ON sync_heard (heardAt);
+    CREATE TABLE IF NOT EXISTS sync_settings (
+      id INTEGER PRIMARY KEY CHECK (id = 1), value TEXT, version INTEGER NOT NULL,
+      updatedAt INTEGER NOT NULL
+    );
     CREATE TABLE IF NOT EXISTS sync_kv (
       sortKey TEXT PRIMARY KEY, key TEXT NOT NULL, value TEXT, version INTEGER NOT NULL,
       createdAt INTEGER NOT NULL, updatedAt INTEGER NOT NULL

@@ -33,6 +33,14 @@ export function keepVendorToken(hub: HubTurn, vendor: string, token: string): vo
   );
 }
 
+/** Vendors whose tokens are kept, in the order of their names. */
+export function listVendors({ sql }: HubTurn): string[] {
+  return sql
+    .exec<{ vendor: string }>("SELECT vendor FROM sync_vendor_tokens ORDER BY vendor")
+    .toArray()
+    .map(({ vendor }) => vendor);
+}
+
 /** The sealed token of a vendor; null: there is none. */
 export function findVendorToken({ sql }: HubTurn, vendor: string): string | null {
   const row = firstOf<{ token: string }>(

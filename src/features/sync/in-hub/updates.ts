@@ -1,12 +1,16 @@
 import type { HubTurn } from "../../../hub/extension.ts";
 import type { Audience } from "../../../hub/publisher.ts";
+import { SYNC_SEQ_COPIED_MS } from "../../../protocol/limits.ts";
 import type { Ephemeral, UpdateBody } from "../events/from-server.ts";
 import type { RelationshipNews } from "../friends.ts";
-import type { Artifact, FeedPost, Machine, Message, Session } from "../records.ts";
+import type { AccountNames, Artifact, FeedPost, Machine, Message, Session } from "../records.ts";
 import { GRANTS } from "../scope.ts";
 
 /** The event of every update of an account. Its payload is the update's body (sync.md §6.8). */
 export const UPDATE = "sync.update";
+
+/** Task that copies to D1 what the hub knows of its account (`copies.ts`). */
+export const COPY_TASK = "copy";
 
 /** Who hears of what (sync.md §6.7). */
 const AUDIENCES = {
@@ -16,7 +20,10 @@ const AUDIENCES = {
 } as const;
 
 /** A value with its version. */
-type Versioned<Value extends string | null> = { readonly value: Value; readonly version: number };
+export type Versioned<Value extends string | null> = {
+  readonly value: Value;
+  readonly version: number;
+};
 
 /** Journals an update. @param except the connection that caused it, and so knows it */
 function update(hub: HubTurn, body: UpdateBody, audience: Audience, except?: string): void {
@@ -27,6 +34,13 @@ function update(hub: HubTurn, body: UpdateBody, audience: Audience, except?: str
     topic: null,
     ...(except === undefined ? {} : { except }),
   });
+  copyNoLaterThan(hub, hub.now() + SYNC_SEQ_COPIED_MS);
+}
+
+/** Has D1 get its copies in time. Call it when something changes that is copied. @param at milliseconds */
+export function copyNoLaterThan(hub: HubTurn, at: number): void {
+  const known = hub.scheduledAt(COPY_TASK);
+  if (known === null || at < known) hub.schedule(COPY_TASK, at);
 }
 
 /** Tells those connections something that is not kept: an ephemeral (sync.md §6.8). */
@@ -86,6 +100,14 @@ export type Activity = { readonly active: boolean; readonly activeAt: number };
 export function messageAdded(hub: HubTurn, message: Message, except?: string): void {
   const { sessionId: sid, ...rest } = message;
   update(hub, { t: "new-message", sid, message: rest }, AUDIENCES.session(sid), except);
+}
+
+/** What is told of the account itself. Members that stay as they are are left out. */
+export function accountChanged(
+  hub: HubTurn,
+  parts: { readonly settings?: Versioned<string | null> } & AccountNames,
+): void {
+  update(hub, { t: "update-account", id: hub.name, ...parts }, AUDIENCES.user);
 }
 
 /** A key with what it has now; null: it was deleted. */

@@ -18,7 +18,7 @@ export function versionedChange<Value extends string | null>(
   stored: { readonly value: Value; readonly version: number },
   { value, expected }: Change<Value>,
   write: (next: { readonly value: Value; readonly version: number }) => void,
-): Changed<Value> {
+): Exclude<Changed<Value>, { readonly result: "error" }> {
   if (stored.version !== expected) return { result: "version-mismatch", ...stored };
   const version = expected + 1;
   write({ value, version });
