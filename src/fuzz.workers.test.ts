@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { createApp } from "./app.ts";
+import { sync } from "./features/sync/index.ts";
 import * as main from "./index.ts";
 import { HUB_ADMIN_SCOPE } from "./platform/auth/principal.ts";
 import { Problem, PROBLEM_TYPE } from "./platform/http/problem.ts";
@@ -525,7 +526,7 @@ async function checkAnswer(
   const isHead = request.method === "HEAD";
   const type = headers.get("Content-Type") ?? "";
   // Where there is no such path, the owner of its beginning answers.
-  const isSync = /^\/v[123](?:\/|$)/.test(new URL(request.url).pathname);
+  const isSync = sync.owns(new URL(request.url).pathname);
   const isSyncFailure = isSync && status >= 400 && type.startsWith("application/json") && !isHead;
   if (isSyncFailure) {
     SyncFailure.parse(await response.json());

@@ -592,6 +592,24 @@ export const SYNC_JOURNAL_MAX_AGE_MS = 60 * 60_000;
 export const SYNC_JOURNAL_MAX_EVENTS = 1_000;
 export const SYNC_JOURNAL_MAX_BYTES = 16 * 1024 * 1024;
 
+/**
+ * Bytes of what a client writes into the server's log (sync.md §3.10): its message, the object with it as JSON, and the
+ * whole body. Over it: 413.
+ */
+export const SYNC_LOG_MESSAGE_MAX_BYTES = 50 * 1024;
+export const SYNC_LOG_RAW_MAX_BYTES = 100 * 1024;
+export const SYNC_LOG_BODY_MAX_BYTES = 200 * 1024;
+
+/** Lines of one source that a client address, or /64, may write into the log in a minute. Over it: 429. */
+export const SYNC_LOGS_PER_MINUTE = 60;
+
+/** Tokens for voice that one account may ask for in a minute. Over it: 429. */
+export const SYNC_VOICE_TOKENS_PER_MINUTE = 20;
+
+/** How long a service of voice may take, milliseconds, and the bytes of its answer. Over it: there is no token. */
+export const SYNC_VOICE_TIMEOUT_MS = 10_000;
+export const SYNC_VOICE_ANSWER_MAX_BYTES = 256 * 1024;
+
 /** Bytes of a body of the routes of sync that need no token. Over it: 413. */
 export const SYNC_OPEN_BODY_MAX_BYTES = 64 * 1024;
 

@@ -18,9 +18,33 @@ function refusal(variables: Readonly<Record<string, string>>): string {
 
 describe("the variables of sync (sync.md §2.2, §11)", () => {
   it("are one secret, and nothing of another area", () => {
-    expect(parseConfig({ HAPPY_MASTER_SECRET: SECRET })).toEqual({
-      sync: { masterSecret: SECRET, tokenTtlSeconds: null },
+    const config = parseConfig({ HAPPY_MASTER_SECRET: SECRET });
+    expect(Object.keys(config)).toEqual(["sync"]);
+    expect(config.sync).toMatchObject({
+      masterSecret: SECRET,
+      tokenTtlSeconds: null,
+      isProduction: true,
+      debugLog: { isOn: false },
+      voice: {
+        elevenLabs: { apiUrl: "https://api.elevenlabs.io" },
+        revenueCat: { apiUrl: "https://api.revenuecat.com", publicKeys: [] },
+      },
     });
+  });
+
+  it.each([
+    ["HAPPY_STORE_VERSIONS", "ios"],
+    ["HAPPY_STORE_VERSIONS", "=1.4.1=https://store.test"],
+    ["HAPPY_STORE_VERSIONS", "ios=1.4=https://store.test"],
+    ["HAPPY_STORE_VERSIONS", "ios=1.4.1=javascript:alert(1)"],
+    ["HAPPY_STORE_VERSIONS", "ios=1.4.1=https://store.test,android"],
+    ["ELEVENLABS_API_KEY", "short"],
+    ["ELEVENLABS_API_URL", "ftp://voice.test"],
+    ["REVENUECAT_API_URL", "somewhere"],
+    ["DANGEROUSLY_LOG_TO_SERVER_FOR_AI_AUTO_DEBUGGING", "yes"],
+    ["DEV_LOGGING_TOKEN", "short"],
+  ])("are refused when %s is %s", (name, value) => {
+    expect(refusal({ HAPPY_MASTER_SECRET: SECRET, [name]: value })).toContain(`${name}: `);
   });
 
   it("may have the secret's old name, which the new one wins over", () => {

@@ -10,6 +10,7 @@ import { err, ok } from "../../platform/result.ts";
 import { ERROR_CODES, type ErrorCode } from "../../protocol/error-codes.ts";
 import {
   SYNC_BODY_MAX_BYTES,
+  SYNC_LOG_BODY_MAX_BYTES,
   SYNC_OPEN_BODY_MAX_BYTES,
   SYNC_REQUESTS_PER_MINUTE,
 } from "../../protocol/limits.ts";
@@ -51,8 +52,12 @@ const ANY_ORIGIN: CorsPolicy = {
   exposedHeaders: ["X-Request-Id", "Retry-After", "RateLimit", "RateLimit-Policy", "ETag"],
 };
 
+/** Where clients send lines for the log of the server (sync.md §3.10). */
+export const LOG_PATH = "/logs-combined-from-cli-and-mobile-for-simple-ai-debugging";
+
 /** Paths that need no token. What they take is short. */
 const OPEN_PATHS: ReadonlySet<string> = new Set([
+  "/v1/version",
   "/v1/auth",
   "/v1/auth/request",
   "/v1/auth/account/request",
@@ -71,7 +76,10 @@ export const SYNC_DIALECT: HttpDialect = {
   },
   unknownPath: (path) => `Not found: ${path}`,
   cors: () => ANY_ORIGIN,
-  bodyLimit: (path) => (OPEN_PATHS.has(path) ? SYNC_OPEN_BODY_MAX_BYTES : SYNC_BODY_MAX_BYTES),
+  bodyLimit(path) {
+    if (path === LOG_PATH) return SYNC_LOG_BODY_MAX_BYTES;
+    return OPEN_PATHS.has(path) ? SYNC_OPEN_BODY_MAX_BYTES : SYNC_BODY_MAX_BYTES;
+  },
   anyBodyIsJson: true,
   async authenticate(c) {
     const token = bearerToken(c.req.header("Authorization"));
