@@ -27,6 +27,7 @@ const READY_PATHS: Readonly<Record<PartName, string>> = {
   idp: "/jwks",
   discord: "/",
   faceit: "/",
+  voice: "/",
 };
 /** The path at which the Worker answers 200 when everything works. The hub decides that. */
 const HUB = "hub";
@@ -163,6 +164,7 @@ const ROWS: readonly (readonly [PartName, string])[] = [
   ["idp", "any name signs in"],
   ["discord", "POST /_control/voice moves users"],
   ["faceit", "POST /_control/matches starts a match"],
+  ["voice", "POST /_control/customers/<account id> pays"],
 ];
 
 function printAddresses(): void {

@@ -6,7 +6,7 @@ offerHelp(`Usage: npm start
   Starts everything on this machine and says where it is; Ctrl-C stops it. Needs no account.
   Variables, from the environment or .dev.vars (.dev.vars.example explains all of them):
     WORKER_PORT (8787), IDP_PORT (8788), DISCORD_PORT (8789), GATEWAY_PORT (8790),
-    FACEIT_PORT (8791)   other ports
+    FACEIT_PORT (8791), VOICE_PORT (8792)   other ports
     STATE_DIR   another folder for the state; a second stack needs one and ports of its own
     VERBOSE=1   shows everything that the parts say`);
 

@@ -5,6 +5,7 @@ import type { RunningDouble } from "./server.ts";
 import { startLocalDiscord } from "../discord/local-discord.ts";
 import { startLocalFaceit } from "../faceit/local-faceit.ts";
 import { startIdentityProvider } from "../idp/identity-provider.ts";
+import { startLocalVoice } from "../voice/local-voice.ts";
 
 const FOREIGN = ["evil.example", "127.0.0.1.evil.example:80", "localhost.evil.example", "a b"];
 const OWN = ["127.0.0.1", "localhost:8787", "[::1]:9000", "discord"];
@@ -18,6 +19,7 @@ const START: Readonly<Record<string, () => Promise<RunningDouble>>> = {
       webOrigins: ["http://127.0.0.1:1"],
     }),
   "the local Discord": () => startLocalDiscord({ port: 0, botToken: "t" }),
+  "the local services of voice": () => startLocalVoice({ port: 0 }),
   "the local FACEIT": () =>
     startLocalFaceit({
       port: 0,

@@ -18,6 +18,7 @@ const RUNNING = {
   discord: "http://127.0.0.1:19003",
   gateway: "http://127.0.0.1:19004",
   faceit: "http://127.0.0.1:19005",
+  voice: "http://127.0.0.1:19006",
 };
 
 let root: string;

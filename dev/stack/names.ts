@@ -1,7 +1,7 @@
 import type { AreaName } from "../../src/config.ts";
 
 /** The processes of the local stack. */
-export type PartName = "worker" | "idp" | "discord" | "faceit" | "gateway";
+export type PartName = "worker" | "idp" | "discord" | "faceit" | "gateway" | "voice";
 
 /** A value for each part. */
 export function ofParts<T>(value: (part: PartName) => T): Record<PartName, T> {
@@ -11,14 +11,15 @@ export function ofParts<T>(value: (part: PartName) => T): Record<PartName, T> {
     discord: value("discord"),
     gateway: value("gateway"),
     faceit: value("faceit"),
+    voice: value("voice"),
   };
 }
 
-/** The parts that each area needs beside the Worker. */
+/** The parts that each area needs beside the Worker; sync needs voice only where a variable names the local one. */
 export const AREA_PARTS: Readonly<Record<AreaName, readonly PartName[]>> = {
   rooms: ["idp", "discord", "gateway"],
   matches: ["idp", "discord", "faceit", "gateway"],
-  sync: [],
+  sync: ["voice"],
 };
 
 /** The name of each part in the stack's output. */
@@ -27,6 +28,7 @@ export const PART_LABELS: Readonly<Record<PartName, string>> = {
   idp: "identity provider",
   discord: "local discord",
   faceit: "local faceit",
+  voice: "local voice",
   gateway: "gateway-worker",
 };
 
@@ -39,6 +41,7 @@ export const PORT_VARIABLES: Readonly<
   discord: { variable: "DISCORD_PORT", usual: 8789 },
   gateway: { variable: "GATEWAY_PORT", usual: 8790 },
   faceit: { variable: "FACEIT_PORT", usual: 8791 },
+  voice: { variable: "VOICE_PORT", usual: 8792 },
 };
 
 /** Folder of the parts' state when STATE_DIR names none. */

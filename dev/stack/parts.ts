@@ -79,6 +79,15 @@ export function partSpec(name: PartName, settings: Settings, root: string): Part
           STATE_FILE: path.join(own("faceit"), "faceit.json"),
         }),
       };
+    case "voice":
+      return {
+        label,
+        command: node("dev/voice/main.ts", {
+          HOST: "127.0.0.1",
+          VOICE_PORT: String(ports.voice),
+          ELEVENLABS_API_KEY: worker["ELEVENLABS_API_KEY"],
+        }),
+      };
     case "gateway":
       return {
         label,

@@ -69,6 +69,21 @@ describe("a fresh checkout", () => {
   });
 });
 
+describe("voice", () => {
+  it("is started where a variable names the local services, and otherwise not", () => {
+    expect(settings({ AREAS: "sync" }).parts).toEqual(["worker"]);
+    const real = { AREAS: "sync", ELEVENLABS_API_URL: "https://api.elevenlabs.io" };
+    expect(settings(real).parts).toEqual(["worker"]);
+    for (const variable of ["ELEVENLABS_API_URL", "REVENUECAT_API_URL"]) {
+      const local = { [variable]: "http://127.0.0.1:8792/service" };
+      expect(settings({ AREAS: "sync", ...local }).parts).toEqual(["voice", "worker"]);
+      expect(settings({ AREAS: "rooms", ...local }).parts).not.toContain("voice");
+      const elsewhere = { ...local, VOICE_PORT: "9006" };
+      expect(settings({ AREAS: "sync", ...elsewhere }).parts).toEqual(["worker"]);
+    }
+  });
+});
+
 describe("ports", () => {
   it("change the addresses that contain them", () => {
     const { worker, hubEndpoint, parts } = settings({

@@ -108,7 +108,14 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
   const ports = ofParts(port);
   const urls = ofParts((part) => `http://127.0.0.1:${ports[part]}`);
 
-  const needed = neededParts((name) => given(name) ?? toml[name]);
+  const wanted = neededParts((name) => given(name) ?? toml[name]);
+  // Nothing is missing without voice, so it is started only for who has set it up.
+  const hasLocalVoice =
+    wanted.has("voice") &&
+    [given("ELEVENLABS_API_URL"), given("REVENUECAT_API_URL")].some(
+      (url) => url !== undefined && isLocal(url, ports.voice),
+    );
+  const needed = new Set([...wanted].filter((part) => part !== "voice" || hasLocalVoice));
 
   const issuer = given("JWT_ISSUER") ?? urls.idp;
   const hasLocalIdp = needed.has("idp") && isLocal(issuer, ports.idp);
@@ -187,6 +194,7 @@ export function readSettings(sources: Sources): Result<Settings, readonly string
       ...(hasLocalIdp ? (["idp"] as const) : []),
       ...(hasLocalDiscord ? (["discord"] as const) : []),
       ...(hasLocalFaceit ? (["faceit"] as const) : []),
+      ...(hasLocalVoice ? (["voice"] as const) : []),
       "worker",
       ...(needed.has("gateway") ? (["gateway"] as const) : []),
     ],

@@ -49,8 +49,8 @@ export async function launchStack(
   if (database !== undefined && program === STACK) {
     await cp(database, path.join(stateDir, "worker"), { recursive: true });
   }
-  const [worker = 0, idp = 0, discord = 0, gateway = 0, faceit = 0] = await freePorts(5);
-  const ports = { worker, idp, discord, gateway, faceit };
+  const [worker = 0, idp = 0, discord = 0, gateway = 0, faceit = 0, voice = 0] = await freePorts(6);
+  const ports = { worker, idp, discord, gateway, faceit, voice };
   const urls = ofParts((part) => `http://127.0.0.1:${ports[part]}`);
   const child = spawn(process.execPath, [path.join(root, program)], {
     cwd: root,

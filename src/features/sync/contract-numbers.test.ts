@@ -16,10 +16,20 @@ import {
   SYNC_FRAME_MAX_BYTES,
   SYNC_ID_MAX_LENGTH,
   SYNC_INACTIVE_AFTER_MS,
+  SYNC_KV_BATCH_MAX,
+  SYNC_KV_KEY_MAX_LENGTH,
+  SYNC_KV_PAGE_DEFAULT,
+  SYNC_KV_PAGE_MAX,
+  SYNC_KV_VALUE_MAX_LENGTH,
   SYNC_LISTED_ACTIVE_MS,
+  SYNC_LOG_BODY_MAX_BYTES,
+  SYNC_LOG_MESSAGE_MAX_BYTES,
+  SYNC_LOG_RAW_MAX_BYTES,
+  SYNC_LOGS_PER_MINUTE,
   SYNC_MESSAGES_ADDED_MAX,
   SYNC_MESSAGES_PAGE_DEFAULT,
   SYNC_MESSAGES_PAGE_MAX,
+  SYNC_NAME_MAX_LENGTH,
   SYNC_NEWEST_MAX,
   SYNC_PAGE_DEFAULT,
   SYNC_PAGE_MAX,
@@ -31,6 +41,8 @@ import {
   SYNC_STATE_MAX_LENGTH,
   SYNC_TOKEN_MAX_LENGTH,
   SYNC_TOKEN_REFRESH_MS,
+  SYNC_USERNAME_MAX_LENGTH,
+  SYNC_USERNAME_MIN_LENGTH,
   TICKET_TTL_MS,
   UNAUTHENTICATED_SOCKETS_PER_ADDRESS,
 } from "../../protocol/limits.ts";
@@ -41,10 +53,18 @@ import {
  */
 describe("the numbers of the contract (sync.md)", () => {
   it("of §1 are these", () => {
-    expect({ SYNC_ID_MAX_LENGTH, SYNC_DATA_KEY_MAX_LENGTH, SYNC_TOKEN_MAX_LENGTH }).toEqual({
+    expect({
+      SYNC_ID_MAX_LENGTH,
+      SYNC_DATA_KEY_MAX_LENGTH,
+      SYNC_TOKEN_MAX_LENGTH,
+      SYNC_KV_KEY_MAX_LENGTH,
+      SYNC_KV_VALUE_MAX_LENGTH,
+    }).toEqual({
       SYNC_ID_MAX_LENGTH: 128,
       SYNC_DATA_KEY_MAX_LENGTH: 256,
       SYNC_TOKEN_MAX_LENGTH: 8_192,
+      SYNC_KV_KEY_MAX_LENGTH: 256,
+      SYNC_KV_VALUE_MAX_LENGTH: 65_536,
     });
   });
 
@@ -134,6 +154,40 @@ describe("the numbers of the contract (sync.md)", () => {
       SYNC_LISTED_ACTIVE_MS: 15 * 60_000,
       SYNC_ACTIVE_SESSIONS_MAX: 500,
       SYNC_ACTIVE_SESSIONS_DEFAULT: 150,
+    });
+  });
+
+  it("of §3.8 are these", () => {
+    expect({
+      SYNC_NAME_MAX_LENGTH,
+      SYNC_USERNAME_MIN_LENGTH,
+      SYNC_USERNAME_MAX_LENGTH,
+    }).toEqual({
+      SYNC_NAME_MAX_LENGTH: 100,
+      SYNC_USERNAME_MIN_LENGTH: 3,
+      SYNC_USERNAME_MAX_LENGTH: 50,
+    });
+  });
+
+  it("of §3.10 are these", () => {
+    expect({
+      SYNC_LOG_MESSAGE_MAX_BYTES,
+      SYNC_LOG_RAW_MAX_BYTES,
+      SYNC_LOG_BODY_MAX_BYTES,
+      SYNC_LOGS_PER_MINUTE,
+    }).toEqual({
+      SYNC_LOG_MESSAGE_MAX_BYTES: 50 * 1024,
+      SYNC_LOG_RAW_MAX_BYTES: 100 * 1024,
+      SYNC_LOG_BODY_MAX_BYTES: 200 * 1024,
+      SYNC_LOGS_PER_MINUTE: 60,
+    });
+  });
+
+  it("of §3.11 are these", () => {
+    expect({ SYNC_KV_BATCH_MAX, SYNC_KV_PAGE_MAX, SYNC_KV_PAGE_DEFAULT }).toEqual({
+      SYNC_KV_BATCH_MAX: 100,
+      SYNC_KV_PAGE_MAX: 1_000,
+      SYNC_KV_PAGE_DEFAULT: 100,
     });
   });
 
