@@ -2,6 +2,7 @@ import { log } from "../platform/log.ts";
 import { err, ok } from "../platform/result.ts";
 import { type CallFailure, Calls } from "./core/calls.ts";
 import type { DirectIntent } from "./core/dialect.ts";
+import type { LiveSession } from "./core/live-session.ts";
 import type { Admit } from "./core/opening.ts";
 import type { OpenSession } from "./core/session.ts";
 import type { Direct } from "./core/direct.ts";
@@ -27,7 +28,12 @@ const LOST_CODE = 1006;
 const callsIn = (sql: SqlStorage): SqliteCalls => new SqliteCalls(sql);
 
 /** A session that was closed, and its code. */
-type Gone = { readonly client: Client; readonly code: number };
+type Gone = {
+  readonly client: Client;
+  readonly code: number;
+  /** Whether a frame of it was over the limit. */
+  readonly isTooLarge: boolean;
+};
 
 /** What the extensions of a hub hear from its sockets, and say to them (HUB-21). */
 export class Duplex {
@@ -71,9 +77,12 @@ export class Duplex {
       store: () => turns.kept(callsIn),
       clock: host.clock,
       newId: host.newId,
-      canBeAsked: (connection) => this.#direct.canBeAsked(connection),
-      ask: ({ id, target }, name, data) =>
-        defer(() => this.#direct.ask(target, (frames) => frames.call(id, name, data))),
+      canBeAsked: (connection, caller) => this.#direct.canBeAsked(connection, caller),
+      ask: (call, name, data) =>
+        defer(() =>
+          this.#direct.ask(call.target, call, (frames) => frames.call(call.id, name, data)),
+        ),
+      forget: (call) => defer(() => this.#direct.forget(call.target, call)),
       answer: ({ caller, ack, extension }, data) =>
         answer(caller, ack, this.#answeredFor(extension, data)),
       fail: ({ caller, ack, extension }, why) =>
@@ -123,6 +132,7 @@ export class Duplex {
     if (intent.kind === "answer") {
       // If nobody waits for it any more, or it is not this client's to give, there is nothing to tell the client.
       this.#turns.run(() => this.#calls.answered(connectionId, intent.call, intent.data));
+      this.#direct.answered(connectionId, intent.call);
       return true;
     }
     const { name, data, ack = null } = intent;
@@ -150,18 +160,20 @@ export class Duplex {
   }
 
   /** A session was closed. The extensions hear of it when the present event ends. */
-  closed(record: OpenSession, code: number): void {
-    if (this.#ears.length > 0) this.#gone.push({ client: clientOf(record), code });
+  closed({ record, dialect }: LiveSession, code: number): void {
+    if (this.#ears.length === 0) return;
+    const isTooLarge = code === dialect.farewell("frameTooBig").code;
+    this.#gone.push({ client: clientOf(record), code, isTooLarge });
   }
 
   /** Tells the extensions of the sessions that were closed since. Call it at the end of each event. */
   settle(): void {
     for (let gone = this.#gone.shift(); gone !== undefined; gone = this.#gone.shift()) {
-      const { client, code } = gone;
+      const { client, code, isTooLarge } = gone;
       let isKnown = false;
       this.#turns.run(() => {
         isKnown = this.#store.forgetConnection(client.connectionId);
-        if (isKnown) this.#calls.gone(client.connectionId);
+        if (isKnown) this.#calls.gone(client.connectionId, isTooLarge);
       });
       if (!isKnown) continue;
       for (const [extension, ears] of this.#ears) {
@@ -180,7 +192,7 @@ export class Duplex {
     for (const { connectionId, sub, scope } of this.#store.connections()) {
       if (this.#direct.selected({ connection: connectionId }).length > 0) continue;
       const client = { connectionId, sub, scope: JSON.parse(scope) as unknown };
-      this.#lost.push({ client, code: LOST_CODE });
+      this.#lost.push({ client, code: LOST_CODE, isTooLarge: false });
     }
     if (this.#lost.length > 0) this.#wakeSoon();
   }
@@ -196,7 +208,7 @@ export class Duplex {
   }
 
   #answer(connection: string, ack: string, data: unknown): void {
-    this.#direct.owe(connection, (frames) => frames.answer(ack, data));
+    this.#direct.owe({ connection }, (frames) => frames.answer(ack, data));
   }
 
   #answeredFor(name: string, answer: unknown): unknown {

@@ -188,6 +188,8 @@ class ExtensionTurn implements HubTurn {
       of: (to) => direct.selected(to).map(({ record }) => clientOf(record)),
       send: (to, what, data) =>
         sequencer.defer(() => direct.tell(to, (frames) => frames.message(what, data))),
+      deliver: (to, what, data) =>
+        sequencer.defer(() => direct.owe(to, (frames) => frames.message(what, data))),
       reply: (to, what) => reply(name, to, what),
       regrant: (to, grants) => sequencer.defer((upTo) => direct.regrant(to, name, grants, upTo)),
       close: (to, why) => sequencer.defer(() => direct.end(to, why)),

@@ -141,7 +141,7 @@ export type Reply =
   | { readonly call: ForwardedCall };
 
 /** A message that another client is to answer. */
-export type ForwardedCall = {
+type ForwardedCall = {
   /** Id of the connection that is to answer. */
   readonly to: string;
   readonly name: string;
@@ -158,6 +158,8 @@ export interface Sockets {
   of(to: Selector): Client[];
   /** Sends a message outside of the sequence. A client that lags does not get it. */
   send(to: Selector, name: string, data: unknown): void;
+  /** As {@link Sockets.send}, but it waits for a client without space. A client for which too much waits is closed. */
+  deliver(to: Selector, name: string, data: unknown): void;
   /** Answers a message for which `onMessage` had no reply yet. It is dropped if the client has left. */
   reply(to: PendingAck, reply: Reply): void;
   /** Replaces the grants that clients have beside those of their tokens, from the next event on (HUB-8). */

@@ -105,7 +105,7 @@ export class HubObject {
       onPresenceChange: () => this.#presence.changed(),
       onServed: () => this.#facts.serve(),
       onOpened: ({ record }) => this.#duplex?.opened(record),
-      onGone: ({ record }, code) => this.#duplex?.closed(record, code),
+      onGone: (session, code) => this.#duplex?.closed(session, code),
       onSaid: ({ from, intent }) => this.#duplex?.said(from, intent) === true,
       admit: (client) => this.#duplex?.admit(client) ?? ok(undefined),
       settle: () => this.#duplex?.settle(),

@@ -51,8 +51,8 @@ export class SqliteCalls implements CallStore {
     return this.#take(this.#byTarget.get(target) ?? []);
   }
 
-  dropCallsOf(caller: string): void {
-    this.#take(this.#byCaller.get(caller) ?? []);
+  takeCallsOf(caller: string): PendingCall[] {
+    return this.#take(this.#byCaller.get(caller) ?? []);
   }
 
   takeDueCalls(now: number): PendingCall[] {
@@ -65,8 +65,15 @@ export class SqliteCalls implements CallStore {
     return Number.isFinite(next) ? next : null;
   }
 
-  countCalls(target: string): { readonly all: number; readonly toTarget: number } {
-    return { all: this.#calls.size, toTarget: this.#byTarget.get(target)?.size ?? 0 };
+  countCalls(
+    target: string,
+    caller: string,
+  ): { readonly all: number; readonly toTarget: number; readonly ofCaller: number } {
+    return {
+      all: this.#calls.size,
+      toTarget: this.#byTarget.get(target)?.size ?? 0,
+      ofCaller: this.#byCaller.get(caller)?.size ?? 0,
+    };
   }
 
   #remember(call: PendingCall): void {

@@ -34,6 +34,15 @@ export const CLOSE_CODES = {
   protocolError: { code: 4499, reconnect: "no", meaning: "the client sent unusable frames" },
 } as const satisfies Record<string, CloseCode>;
 
+/** Why a slow client is closed with {@link CLOSE_CODES}.overloaded: the reason of its close, at most 123 bytes. */
+export const SLOW_CLIENTS = {
+  stuck: "too slow: nothing that waits was taken for 60 s. Resume later",
+  trimmed: "too slow: the events that wait for this client are not kept any more. Resume later",
+  owed: "too slow: more answers wait for this client than are kept. Resume later",
+  unshown:
+    "nothing shows that this client reads: it has to acknowledge, or to ping now and then. Resume later",
+} as const;
+
 /** One row of the close-code table. */
 export type CloseCode = {
   readonly code: number;

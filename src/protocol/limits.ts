@@ -133,6 +133,19 @@ export const HUB_NAME_MAX_LENGTH = 256;
 export const CALLS_PER_TARGET = 1_000;
 export const CALLS_PER_HUB = 10_000;
 
+/** Calls of one client that may wait although the place for their target is used up: by the others, or by itself. */
+export const CALLS_PER_CALLER_ALWAYS = 10;
+
+/**
+ * Bytes of the calls of one client that wait because their targets have no room, and of those in one hub. Further ones
+ * fail at once, but the first one of a client waits in any case.
+ */
+export const CALLS_WAITING_PER_CALLER_BYTES = 32 * 1024 * 1024;
+export const CALLS_WAITING_PER_HUB_BYTES = 64 * 1024 * 1024;
+
+/** Bytes of answers and broadcasts that wait because one client has no room for them. Over it: close 1013. */
+export const OWED_WAITING_BYTES = 32 * 1024 * 1024;
+
 /** Characters of an `epoch` that a client sends; ours have fewer. */
 export const EPOCH_MAX_LENGTH = 64;
 
@@ -547,6 +560,12 @@ export const SYNC_FRAMES_PER_WINDOW = 1_000;
 /** Bytes sent to a client of sync beyond what it has shown to have taken: a large result goes through at once. */
 export const SYNC_WINDOW_BYTES = 2 * 1024 * 1024;
 
+/**
+ * Bytes sent to one native client of sync since it last showed that it reads: by a ping, by the answer to a call, or by
+ * any frame a minute later. Over it: close 1013.
+ */
+export const SYNC_UNACKNOWLEDGED_BYTES_MAX = 64 * 1024 * 1024;
+
 /** Connections that one account may open in a minute. One more: 429, or close 1013. */
 export const SYNC_CONNECTIONS_PER_MINUTE = 600;
 
@@ -561,6 +580,9 @@ export const SYNC_CALL_GRACE_MS = 3_000;
 
 /** Calls of one account that may wait for targets to come back. One more fails at once. */
 export const SYNC_CALLS_WAITING_MAX = 100;
+
+/** Characters of the parameters of those calls. Over it a further one fails at once. */
+export const SYNC_CALLS_WAITING_LENGTH_MAX = 16 * 1024 * 1024;
 
 /** Methods that one connection may have registered. One more: `rpc-error`. */
 export const SYNC_METHODS_PER_CONNECTION = 200;

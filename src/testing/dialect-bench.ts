@@ -1,4 +1,5 @@
 import { taken } from "../hub/core/carried.ts";
+import { TURN_MS } from "../hub/core/flow.ts";
 import { type Transport, factsOf } from "../hub/core/transport.ts";
 import type { HubKind } from "../hub/kind.ts";
 import { type ClientPosition, type ClientSide, hearCarried, type Heard } from "./client-side.ts";
@@ -41,7 +42,8 @@ export function dialectBench(client: ClientSide, { transport, kind }: Setting) {
     hasState ? snapshot(socket) : { number: hub.store.extent().head, base: 0 };
   /** The client shows that it has everything up to here, in the way that it has. */
   const show = async (hub: VirtualHub, socket: MemorySocket, number: number): Promise<void> => {
-    if (say.acknowledge !== undefined) hub.hub.message(socket, say.acknowledge(number));
+    if (dialect.takesTurns === true) await hub.pass(TURN_MS + 1);
+    else if (say.acknowledge !== undefined) hub.hub.message(socket, say.acknowledge(number));
     else if (isAcknowledgedByWorker) hub.hub.message(socket, taken(number));
     else {
       // A ping counts for what was sent before it, and is looked for now and then.

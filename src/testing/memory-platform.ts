@@ -49,6 +49,8 @@ export class MemorySocket implements RuntimeSocket {
   pingAt: number | null = null;
   /** The code it was closed with; null: it is open. */
   closedWith: number | null = null;
+  /** The reason that we closed it with. */
+  reason = "";
   /** Its client does not answer a close: the platform lists the socket until {@link MemoryObject.drop}. */
   ignoresClose = false;
   /** Bytes as one character each: a million attachments need less memory like this. */
@@ -83,6 +85,7 @@ export class MemorySocket implements RuntimeSocket {
     if (Buffer.byteLength(reason) > REASON_MAX_BYTES) throw new TypeError("the reason is too long");
     if (this.readyState !== WebSocket.OPEN) return;
     this.readyState = WebSocket.CLOSING;
+    this.reason = reason;
     this.#object.closing(this, code);
     this.end(code);
   }

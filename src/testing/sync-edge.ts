@@ -46,7 +46,7 @@ class HubSocket implements EdgeSocket {
     this.#socket.attach({
       receive: (data) => this.#tell("message", { data }),
       ended: () => this.#tell("close", { code: this.#socket.closedWith ?? 1006 }),
-      pingedAt: () => null,
+      pingedAt: () => this.#socket.pingAt,
     });
   }
 

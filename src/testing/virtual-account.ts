@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { HubCommand } from "../hub/command.ts";
+import type { StreamLimits } from "../hub/core/stream-limits.ts";
 import type { Transport } from "../hub/core/transport.ts";
 import { HubObject } from "../hub/hub-object.ts";
 import { ulidGenerator } from "../platform/ids.ts";
@@ -45,8 +46,11 @@ export class VirtualAccount {
   readonly d1: MemoryD1;
   #acks = 0;
 
-  /** @param beside an account with which it shares the time and D1 */
-  constructor(account = "account-1", beside?: VirtualAccount) {
+  /**
+   * @param beside an account with which it shares the time and D1
+   * @param limits replaces some of the kind's
+   */
+  constructor(account = "account-1", beside?: VirtualAccount, limits: Partial<StreamLimits> = {}) {
     const { time, env } = new VirtualGuild(beside?.time);
     this.caller = { account, epoch: 0 };
     const d1 = beside?.d1 ?? new MemoryD1(time);
@@ -55,7 +59,8 @@ export class VirtualAccount {
     const noOne = (): never => {
       throw new Error("this hub calls no other object");
     };
-    const kind = userKind(USER_HUBS, async () => err("invalid"), time.clock);
+    const usual = userKind(USER_HUBS, async () => err("invalid"), time.clock);
+    const kind = { ...usual, limits: { ...usual.limits, ...limits } };
     // One for all lives of the hub: the same numbers would come again after each wake.
     const newId = ulidGenerator(seededRandom(1));
     this.time = time;

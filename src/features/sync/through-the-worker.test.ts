@@ -2,12 +2,16 @@ import { describe, expect, it } from "vitest";
 import {
   SYNC_CALL_MAX_BYTES,
   SYNC_CALL_TIMEOUT_MS,
+  SYNC_UNACKNOWLEDGED_BYTES_MAX,
   SYNC_WINDOW_BYTES,
   UNACKNOWLEDGED_BYTES_MAX,
 } from "../../protocol/limits.ts";
 import { SYNC_DIALECTS, type SyncDialect } from "../../testing/sync-client.ts";
 import { SyncEdgeClient } from "../../testing/sync-edge.ts";
 import { VirtualAccount } from "../../testing/virtual-account.ts";
+import { SYNC_COMMANDS } from "./hub-commands.ts";
+
+const MB = 1_000_000;
 
 /** A session's agent that answers `<id>:read`, and a phone. */
 async function pair(at: VirtualAccount, dialect: (typeof SYNC_DIALECTS)[number]) {
@@ -103,10 +107,11 @@ describe("clients of sync, through the Worker to the hub", () => {
     async (dialect) => {
       const at = new VirtualAccount();
       const { agent, phone, method } = await pair(at, dialect);
-      const params = "x".repeat(500_000);
-      // A native client shows nothing, and is closed after 16 MB.
-      const most = dialect === "native" ? UNACKNOWLEDGED_BYTES_MAX : 12 * SYNC_WINDOW_BYTES;
-      for (let sent = 0; sent < most - 2 * params.length; sent += params.length) {
+      const params = "x".repeat(MB);
+      // Much more than may be sent to a client that shows nothing: its answers show that it reads.
+      const most =
+        1.2 * (dialect === "native" ? SYNC_UNACKNOWLEDGED_BYTES_MAX : 12 * SYNC_WINDOW_BYTES);
+      for (let sent = 0; sent < most; sent += params.length) {
         const ack = await phone.send("rpc-call", { method, params });
         await agent.settle();
         await agent.answer(agent.calls.at(-1) ?? "", "r");
@@ -114,6 +119,29 @@ describe("clients of sync, through the Worker to the hub", () => {
         expect(phone.answerTo(ack)).toEqual({ ok: true, result: "r" });
       }
       expect([agent.far.closed, phone.far.closed]).toEqual([null, null]);
+    },
+  );
+
+  it.each([true, false])(
+    "native ones are closed after 64 MB without a sign, and pings (%s) are one",
+    async (pings) => {
+      const at = new VirtualAccount();
+      const sessionId = await at.session();
+      const phone = await SyncEdgeClient.connect(at, {}, "native");
+      const content = "x".repeat(990_000);
+      let sent = 0;
+      for (; sent < 1.5 * SYNC_UNACKNOWLEDGED_BYTES_MAX && phone.far.closed === null;) {
+        await at.run(SYNC_COMMANDS.addMessages, {
+          sessionId,
+          messages: [{ localId: null, content }],
+        });
+        sent += content.length;
+        await at.time.pass(1_000);
+        if (pings) phone.far.say('{"event":"ping"}');
+      }
+      expect(phone.far.closed?.code ?? null).toBe(pings ? null : 1013);
+      if (pings) return;
+      expect(Math.abs(sent - SYNC_UNACKNOWLEDGED_BYTES_MAX)).toBeLessThan(2 * SYNC_WINDOW_BYTES);
     },
   );
 });

@@ -14,9 +14,9 @@ import {
   SYNC_JOURNAL_MAX_BYTES,
   SYNC_JOURNAL_MAX_EVENTS,
   SYNC_SOCKETS_PER_ACCOUNT,
+  SYNC_UNACKNOWLEDGED_BYTES_MAX,
   SYNC_UPDATE_MAX_BYTES,
   SYNC_WINDOW_BYTES,
-  UNACKNOWLEDGED_BYTES_MAX,
 } from "../../protocol/limits.ts";
 import { aliveFilter } from "./alive-filter.ts";
 import { HAPPY_SOCKET_IO_DIALECT } from "./dialects/happy-socket-io.ts";
@@ -59,7 +59,7 @@ export function userKind(
       badFrames: Number.POSITIVE_INFINITY,
       windowBytes: SYNC_WINDOW_BYTES,
       windowEvents: CREDIT_WINDOW_EVENTS,
-      unacknowledgedBytes: UNACKNOWLEDGED_BYTES_MAX,
+      unacknowledgedBytes: SYNC_UNACKNOWLEDGED_BYTES_MAX,
       payloadBytes: SYNC_UPDATE_MAX_BYTES,
     },
     ping: NATIVE_PING,

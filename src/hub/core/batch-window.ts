@@ -1,7 +1,7 @@
 import { BATCH_WINDOW_MS } from "../../protocol/limits.ts";
 import type { Entry } from "./journal.ts";
 
-/** Calls back after some milliseconds. Only the batching window uses it. */
+/** Calls back after some milliseconds. Until then the object does not sleep. */
 export type After = (ms: number, run: () => void) => void;
 
 /** The first event of a burst is sent at once. Those of the next milliseconds share a frame (HUB-13). */

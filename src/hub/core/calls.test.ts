@@ -17,6 +17,7 @@ test("HUB-22 in one hub so many calls may wait, and each that ends makes room fo
     newId: () => `id${++ids}`,
     canBeAsked: () => "yes",
     ask: ({ id }) => void asked.push(id),
+    forget: () => {},
     answer: () => {},
     fail: (_, why) => void failed.push(why),
     runBy: (at) => {

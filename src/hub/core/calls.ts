@@ -1,6 +1,6 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { IdGenerator } from "../../platform/ids.ts";
-import { CALLS_PER_TARGET, CALLS_PER_HUB } from "../../protocol/limits.ts";
+import { CALLS_PER_CALLER_ALWAYS, CALLS_PER_HUB, CALLS_PER_TARGET } from "../../protocol/limits.ts";
 
 /** A call of one client to another that is not answered yet. */
 export type PendingCall = {
@@ -21,10 +21,12 @@ export type PendingCall = {
 export type CallFailure =
   /** The target is not connected, or is the caller itself. Nothing was sent. */
   | "no_target"
-  /** Too many calls wait for that target, or in this hub, or the target takes nothing. Nothing was sent. */
+  /** Too many calls wait for that target, or in this hub, or too much of this caller. Nothing was sent. */
   | "too_many"
   /** The target has left. The call may have had its effect. */
   | "target_gone"
+  /** The target was closed because its answer, the only one that it owed, was over the limit of frames. */
+  | "answer_too_large"
   /** The target did not answer in time. */
   | "timed_out";
 
@@ -36,13 +38,16 @@ export interface CallStore {
   /** Removes the calls that wait for this target. */
   takeCallsTo(target: string): PendingCall[];
   /** Removes the calls of this caller. */
-  dropCallsOf(caller: string): void;
+  takeCallsOf(caller: string): PendingCall[];
   /** Removes the calls whose deadline has passed. */
   takeDueCalls(now: number): PendingCall[];
   /** The next deadline, milliseconds; null: no call waits. */
   nextCallDeadline(): number | null;
-  /** How many wait in all, and for this target. */
-  countCalls(target: string): { readonly all: number; readonly toTarget: number };
+  /** How many wait in all, for this target, and of this caller. */
+  countCalls(
+    target: string,
+    caller: string,
+  ): { readonly all: number; readonly toTarget: number; readonly ofCaller: number };
 }
 
 /** What calls need from the hub. */
@@ -51,10 +56,12 @@ export type CallPorts = {
   readonly store: () => CallStore;
   readonly clock: Clock;
   readonly newId: IdGenerator;
-  /** Whether a connection is open; `full`: it has not taken what it was sent. */
-  readonly canBeAsked: (connectionId: string) => "yes" | "full" | "no";
-  /** Sends the call to its target. */
+  /** Whether a connection is open; `full`: too much of this caller waits already. */
+  readonly canBeAsked: (connectionId: string, caller: string) => "yes" | "full" | "no";
+  /** Sends the call to its target, when that has space for it. */
   readonly ask: (call: PendingCall, name: string, data: unknown) => void;
+  /** The call has ended without an answer of its target. If it was not sent yet, it is never sent. */
+  readonly forget: (call: PendingCall) => void;
   /** Sends the answer to the caller, if it is still there. */
   readonly answer: (call: PendingCall, data: unknown) => void;
   /** Sends the caller that there is no answer. */
@@ -87,11 +94,12 @@ export class Calls {
     const { clock, newId, canBeAsked, ask, fail } = this.#ports;
     const store = this.#ports.store();
     const { caller, target } = call;
-    const state = caller === target ? "no" : canBeAsked(target);
+    const state = caller === target ? "no" : canBeAsked(target, caller);
     if (state === "no") return fail(call, "no_target");
-    const { all, toTarget } = store.countCalls(target);
-    const isFull = state === "full" || all >= CALLS_PER_HUB || toTarget >= CALLS_PER_TARGET;
-    if (isFull) return fail(call, "too_many");
+    const { all, toTarget, ofCaller } = store.countCalls(target, caller);
+    // The others may not take the last places from a caller that has few calls.
+    const isOver = toTarget >= CALLS_PER_TARGET && ofCaller >= CALLS_PER_CALLER_ALWAYS;
+    if (state === "full" || all >= CALLS_PER_HUB || isOver) return fail(call, "too_many");
     const now = clock();
     const pending = { ...call, id: newId(now), deadline: now + timeoutMs };
     store.addCall(pending);
@@ -111,13 +119,18 @@ export class Calls {
     return true;
   }
 
-  /** A connection is gone: the calls to it fail now, and nobody waits for those that it made. */
-  gone(connectionId: string): void {
-    const { fail } = this.#ports;
+  /**
+   * A connection is gone: the calls to it fail now, and nobody waits for those that it made.
+   * @param isTooLarge whether it was closed because a frame of it was over the limit
+   */
+  gone(connectionId: string, isTooLarge: boolean): void {
+    const { fail, forget } = this.#ports;
     const store = this.#ports.store();
-    store.dropCallsOf(connectionId);
+    for (const call of store.takeCallsOf(connectionId)) forget(call);
     const calls = store.takeCallsTo(connectionId);
-    for (const call of calls) fail(call, "target_gone");
+    // Of several nobody knows which one it was.
+    const why = isTooLarge && calls.length === 1 ? "answer_too_large" : "target_gone";
+    for (const call of calls) fail(call, why);
   }
 
   /**
@@ -125,11 +138,14 @@ export class Calls {
    * row less for each call.
    */
   expire(): void {
-    const { clock, fail, runBy } = this.#ports;
+    const { clock, fail, forget, runBy } = this.#ports;
     const store = this.#ports.store();
     const calls = store.takeDueCalls(clock());
     const next = store.nextCallDeadline();
     if (next !== null) runBy(next);
-    for (const call of calls) fail(call, "timed_out");
+    for (const call of calls) {
+      forget(call);
+      fail(call, "timed_out");
+    }
   }
 }

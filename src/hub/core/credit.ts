@@ -11,11 +11,12 @@ const MARKS_MAX = 64;
 
 type CreditLimits = Pick<StreamLimits, "windowBytes" | "windowEvents">;
 
+/** How much had been sent at one moment. */
+export type Total = { readonly bytes: number; readonly events: number };
+
 /** How much had been sent up to `seq`. */
-type Mark = {
+type Mark = Total & {
   readonly seq: number;
-  readonly bytes: number;
-  readonly events: number;
   /** Milliseconds. */
   readonly at: number;
 };
@@ -31,6 +32,9 @@ export class Credit {
   #events = 0;
   #shownBytes = 0;
   #shownEvents = 0;
+  /** Counted as taken, although nothing shows it. */
+  #assumedBytes = 0;
+  #assumedEvents = 0;
   #markedBytes = 0;
   #markedEvents = 0;
   #lastSentAt = 0;
@@ -43,9 +47,19 @@ export class Credit {
     this.#limits = limits;
   }
 
-  /** Sent and not confirmed yet. */
+  /** Sent, and neither confirmed yet nor assumed to be taken. */
   get outstandingBytes(): number {
+    return this.#bytes - Math.max(this.#shownBytes, this.#assumedBytes);
+  }
+
+  /** Sent and not confirmed yet. */
+  get unshownBytes(): number {
     return this.#bytes - this.#shownBytes;
+  }
+
+  /** What was sent so far. */
+  get total(): Total {
+    return { bytes: this.#bytes, events: this.#events };
   }
 
   /** Quarters of a window that were sent so far, counted in bytes or events: each allows one acknowledgement. */
@@ -66,10 +80,7 @@ export class Credit {
   /** Whether half of the window was sent and is not confirmed. */
   get isHalfUsed(): boolean {
     const { windowBytes, windowEvents } = this.#limits;
-    return (
-      this.outstandingBytes * 2 >= windowBytes ||
-      (this.#events - this.#shownEvents) * 2 >= windowEvents
-    );
+    return this.outstandingBytes * 2 >= windowBytes || this.#outstandingEvents * 2 >= windowEvents;
   }
 
   /** Whether a frame may be sent. A frame above the window may be, once all before it is confirmed. */
@@ -77,7 +88,7 @@ export class Credit {
     const open = this.outstandingBytes;
     if (open === 0) return true;
     const { windowBytes, windowEvents } = this.#limits;
-    return open + bytes <= windowBytes && this.#events - this.#shownEvents + events <= windowEvents;
+    return open + bytes <= windowBytes && this.#outstandingEvents + events <= windowEvents;
   }
 
   /** Whether a frame may be sent that does not wait for the window: an answer or a call. */
@@ -116,6 +127,25 @@ export class Credit {
     if (this.#shows === "nothing") this.#shows = "pings";
     if (this.#lastSentAt < at) this.#show(this.#bytes, this.#events);
     else this.#showUpTo((mark) => mark.at < at);
+  }
+
+  /** The client has taken all of this: it has said something that it can only know from there. */
+  took({ bytes, events }: Total): void {
+    this.#marks = this.#marks.filter((mark) => mark.bytes > bytes);
+    this.#show(bytes, events);
+  }
+
+  /** What was sent before `at`, milliseconds, counts as taken for the window from now on. Nothing shows it. */
+  assume(at: number): void {
+    const isAll = this.#lastSentAt < at;
+    const known = isAll ? this.total : this.#marks.findLast((mark) => mark.at < at);
+    if (known === undefined) return;
+    this.#assumedBytes = Math.max(this.#assumedBytes, known.bytes);
+    this.#assumedEvents = Math.max(this.#assumedEvents, known.events);
+  }
+
+  get #outstandingEvents(): number {
+    return this.#events - Math.max(this.#shownEvents, this.#assumedEvents);
   }
 
   #showUpTo(isShown: (mark: Mark) => boolean): void {

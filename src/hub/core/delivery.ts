@@ -80,7 +80,7 @@ export class Delivery<Socket extends object> {
     const { oldest } = this.#store.extent();
     if (start < oldest - 1) {
       // The next event for it was trimmed: the client reconnects and gets a snapshot.
-      this.#sender.end(socket, "overloaded");
+      this.#sender.endSlow(socket, "trimmed");
       return;
     }
     const now = this.#parts.clock();
@@ -155,11 +155,13 @@ export class Delivery<Socket extends object> {
   checkLagging(): void {
     const now = this.#parts.clock();
     for (const [socket, session] of this.#sessions.lagging()) {
-      this.#nudge(socket, session, now);
-      if (!session.ended && this.#flow.isStuck(session, now))
-        this.#sender.end(socket, "overloaded");
+      if (session.takesTurns) this.feed(socket, session);
+      else this.#nudge(socket, session, now);
+      if (!session.ended && this.#flow.isStuck(session, now)) {
+        this.#sender.endSlow(socket, "stuck");
+      }
     }
-    this.#flow.schedule(this.#sessions.lagging().size > 0, now);
+    this.#flow.checkAgain(this.#sessions.lagging(), now);
   }
 
   /** @returns whether any of the readers takes batches */
@@ -185,9 +187,10 @@ export class Delivery<Socket extends object> {
     return batching;
   }
 
-  /** Feeds a client that has pinged. One that acknowledges is fed by its acknowledgements. */
+  /** Feeds a client that has pinged. One that acknowledges is fed by its acknowledgements, or by the alarm. */
   #nudge(socket: Socket, session: LiveSession, now: number): void {
-    if (this.#flow.hasPinged(socket, session, now)) this.feed(socket, session);
+    if (!session.takesTurns && this.#flow.hasPinged(socket, session, now))
+      this.feed(socket, session);
   }
 
   /** Only the open batching window may hold events for it. */
@@ -209,7 +212,7 @@ export class Delivery<Socket extends object> {
     if (!session.isLagging) this.#parts.onLag();
     const lagging = progressAt ?? session.record.lagging ?? this.#parts.clock();
     this.#sessions.change(socket, session, { ...session.record, from, lagging });
-    this.#flow.schedule(true, this.#parts.clock());
+    this.#flow.checkSoon(session, this.#parts.clock());
   }
 
   #caughtUp(socket: Socket, session: LiveSession): void {

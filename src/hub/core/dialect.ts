@@ -110,6 +110,11 @@ export type Dialect = {
    * Absent: clients do so without being asked.
    */
   readonly probe?: () => string;
+  /**
+   * Its clients have no frame that acknowledges. Time stands for it, so that no burst closes one that reads: they are
+   * sent a window at a time (HUB-10). Absent: they acknowledge, or the Worker does.
+   */
+  readonly takesTurns?: true;
   /** Reads one frame. Its size and rate were checked. */
   readonly read: (data: string | ArrayBuffer) => Result<Intent, FrameErrorCode>;
   /** Begins a session, before the state or the missed events. */

@@ -1,7 +1,8 @@
 import type { CloseName } from "../../protocol/close-codes.ts";
 import type { Delivery } from "./delivery.ts";
-import type { DirectFrames, TurnedAway } from "./dialect.ts";
+import type { Dialect, DirectFrames, TurnedAway } from "./dialect.ts";
 import type { LiveSession } from "./live-session.ts";
+import type { Owed } from "./owed.ts";
 import type { ServingParts } from "./serving-parts.ts";
 import type { Selector } from "./session-index.ts";
 import type { SessionRegistry } from "./session-registry.ts";
@@ -13,11 +14,13 @@ export class Direct<Socket extends object> {
   readonly #sessions: SessionRegistry<Socket>;
   readonly #sender: SessionSender<Socket>;
   readonly #delivery: Delivery<Socket>;
+  readonly #owed: Owed<Socket>;
 
-  constructor({ sessions, sender, delivery }: ServingParts<Socket>) {
+  constructor({ sessions, sender, delivery, owed }: ServingParts<Socket>) {
     this.#sessions = sessions;
     this.#sender = sender;
     this.#delivery = delivery;
+    this.#owed = owed;
   }
 
   /** The open sessions that a selector names. */
@@ -33,28 +36,54 @@ export class Direct<Socket extends object> {
     }
   }
 
-  /** Sends one connection a call. Its answer does not count to the limit of its frames. */
-  ask(connection: string, encode: (frames: DirectFrames) => string): void {
-    for (const [, session] of this.#sessions.selected({ connection })) session.asked += 1;
-    this.owe(connection, encode);
-  }
-
-  /** Sends one connection what it is owed. */
-  owe(connection: string, encode: (frames: DirectFrames) => string): void {
+  /** Sends one connection a call, when it has space for it. */
+  ask(
+    connection: string,
+    call: { readonly id: string; readonly caller: string },
+    encode: (frames: DirectFrames) => string,
+  ): void {
     for (const [socket, session] of this.#sessions.selected({ connection })) {
       const { direct } = session.dialect;
-      if (direct === undefined) continue;
-      this.#sender.owe(socket, session, encode(direct));
+      if (direct !== undefined) {
+        this.#owed.ask(socket, session, { ...call, text: encode(direct) });
+      }
     }
   }
 
-  /** Whether a connection is open, and has taken what it was sent up to a window. */
-  canBeAsked(connection: string): "yes" | "full" | "no" {
+  /** A call to a connection has ended: if it waits, it is never sent. */
+  forget(connection: string, call: { readonly id: string; readonly caller: string }): void {
+    for (const [, session] of this.#sessions.selected({ connection })) {
+      this.#owed.forget(session, call);
+    }
+  }
+
+  /** A connection has answered a call, so it has taken what it was sent before. */
+  answered(connection: string, call: string): void {
     for (const [socket, session] of this.#sessions.selected({ connection })) {
+      if (!session.hasAnswered(call)) continue;
+      this.#delivery.feed(socket, session);
+      this.#owed.pump(socket, session);
+    }
+  }
+
+  /** Sends connections what they are owed, as soon as each has space for it. */
+  owe(to: Selector, encode: (frames: DirectFrames) => string): void {
+    // One text for all of a dialect: it may be large, and wait.
+    const texts = new Map<Dialect, string>();
+    for (const [socket, session] of this.#sessions.selected(to)) {
+      const { dialect } = session;
+      if (dialect.direct === undefined) continue;
+      const text = texts.get(dialect) ?? encode(dialect.direct);
+      texts.set(dialect, text);
+      this.#owed.send(socket, session, text);
+    }
+  }
+
+  /** Whether a connection can be asked. `full`: too much of its caller waits already */
+  canBeAsked(connection: string, caller: string): "yes" | "full" | "no" {
+    for (const [, session] of this.#sessions.selected({ connection })) {
       // In other dialects nobody can be asked.
-      if (session.dialect.direct !== undefined) {
-        return this.#sender.mayBeAsked(socket, session) ? "yes" : "full";
-      }
+      if (session.dialect.direct !== undefined) return this.#owed.mayWait(caller) ? "yes" : "full";
     }
     return "no";
   }

@@ -269,6 +269,21 @@ describe("HUB-10 a client that lags", () => {
     expect(first.closed).toBeNull();
   });
 
+  test("is checked although others begin to lag while its check is due", () => {
+    const bench = new VirtualHub();
+    const [one, other] = [acker(bench), acker(bench)];
+    publishBig(bench, 7);
+    bench.ack(other, 5);
+    bench.ack(other, 7);
+    // The alarm is late: the object is busy.
+    const due = bench.now - 1;
+    bench.store.writeTask(LAGGING_TASK, due);
+    publishBig(bench, 7);
+    expect(bench.server.sessions.lagging().size).toBe(2);
+    expect(bench.store.readTask(LAGGING_TASK)).toBe(due);
+    expect([one.closedWith, other.closedWith]).toEqual([null, null]);
+  });
+
   test("is closed once, among lagging and healthy clients", async () => {
     const bench = new VirtualHub();
     const gone = acker(bench);

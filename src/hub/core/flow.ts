@@ -11,6 +11,13 @@ export const LAGGING_TASK = "hub/lagging";
 
 /** How often lagging clients are checked, milliseconds. */
 const LOOK_MS = 5_000;
+/**
+ * Where time stands for acknowledgements: what was sent so long ago counts as taken, milliseconds. So often such
+ * clients get another window.
+ */
+export const TURN_MS = 500;
+/** A frame of such a client shows that it has taken what was sent so long before, milliseconds. */
+export const FRAME_SHOWS_AFTER_MS = 60_000;
 /** Shortest time between two looks at one client's ping while events pass, milliseconds. */
 const PING_LOOK_MS = 1_000;
 /** A silent client is judged again after this many more bytes. */
@@ -43,6 +50,10 @@ export class Flow<Socket extends object> {
   /** Decides on a frame that exceeds the credit. Only then the runtime is asked for the last ping: that is slow. */
   judge(socket: Socket, session: LiveSession, bytes: number, events: number, now: number): Verdict {
     const { credit } = session;
+    if (session.takesTurns) {
+      if (!this.#fitsTurn(socket, session, bytes, now)) return "end";
+      return credit.fits(bytes, events) ? "send" : "wait";
+    }
     if (credit.isSilent && credit.outstandingBytes + bytes <= session.nextLookBytes) return "send";
     if (this.hasPinged(socket, session, now) && credit.fits(bytes, events)) return "send";
     if (!credit.isSilent) return "wait";
@@ -52,21 +63,33 @@ export class Flow<Socket extends object> {
     return "send";
   }
 
-  /** Whether a client may be sent an answer or a call that does not wait for the window. */
-  mayOwe(socket: Socket, session: LiveSession, bytes: number, now: number): boolean {
-    if (this.#fitsOwed(session, bytes)) return true;
-    return this.hasPinged(socket, session, now) && this.#fitsOwed(session, bytes);
+  /** Decides on what a client is owed, which does not wait for the window. */
+  judgeOwed(socket: Socket, session: LiveSession, bytes: number, now: number): Verdict {
+    const { credit } = session;
+    if (session.takesTurns) {
+      if (credit.fits(bytes, 0)) return "send";
+      if (!this.#fitsTurn(socket, session, bytes, now)) return "end";
+      return credit.mayOwe(bytes) ? "send" : "wait";
+    }
+    if (this.#fitsOwed(session, bytes)) return "send";
+    if (this.hasPinged(socket, session, now) && this.#fitsOwed(session, bytes)) return "send";
+    return credit.isSilent ? "end" : "wait";
   }
 
   /**
-   * Whether a client has taken what it was sent up to a window, so that it may be asked something. One that shows
-   * nothing is asked until it is owed too much, and then closed: otherwise nobody could ever ask it again.
+   * Decides on a call: a client is asked when it has taken what it was sent up to a window. One that shows nothing is
+   * asked until it is owed too much, and then closed: otherwise nobody could ever ask it again.
    */
-  mayBeAsked(socket: Socket, session: LiveSession, now: number): boolean {
-    if (session.isLagging) return false;
+  judgeCall(socket: Socket, session: LiveSession, bytes: number, now: number): Verdict {
+    if (session.isLagging) return "wait";
     const { credit } = session;
-    if (credit.fits(0, 0)) return true;
-    return (this.hasPinged(socket, session, now) && credit.fits(0, 0)) || credit.isSilent;
+    if (credit.fits(0, 0)) return "send";
+    if (session.takesTurns) {
+      if (!this.#fitsTurn(socket, session, bytes, now)) return "end";
+      return credit.fits(0, 0) ? "send" : "wait";
+    }
+    if (this.hasPinged(socket, session, now) && credit.fits(0, 0)) return "send";
+    return credit.isSilent ? this.judgeOwed(socket, session, bytes, now) : "wait";
   }
 
   /** Counts the last ping of a client that does not acknowledge. @returns whether there was one */
@@ -89,7 +112,8 @@ export class Flow<Socket extends object> {
   /** We close a client. What the runtime buffers for it counts until {@link gone}. */
   ends(socket: Socket, session: LiveSession): void {
     const { isSilent, outstandingBytes } = session.credit;
-    if (isSilent && outstandingBytes > this.#limits.windowBytes) this.#leaving.set(socket, session);
+    if (isSilent && !session.takesTurns && outstandingBytes > this.#limits.windowBytes)
+      this.#leaving.set(socket, session);
   }
 
   /** The runtime has dropped a socket, with everything it buffered for it. */
@@ -97,13 +121,28 @@ export class Flow<Socket extends object> {
     this.#leaving.delete(socket);
   }
 
-  /** Schedules the next check, as long as a client lags. */
-  schedule(isNeeded: boolean, now: number): void {
-    if (!isNeeded) this.#store.writeTask(LAGGING_TASK, null);
-    else {
-      const known = this.#store.readTask(LAGGING_TASK);
-      if (known === null || known <= now) this.#store.writeTask(LAGGING_TASK, now + LOOK_MS);
-    }
+  /** A client lags: it is checked soon. A check that is due and has not run yet is not put off. */
+  checkSoon(session: LiveSession, now: number): void {
+    const at = nextLookAt([session], now);
+    const known = this.#store.readTask(LAGGING_TASK);
+    if (known === null || at < known) this.#store.writeTask(LAGGING_TASK, at);
+  }
+
+  /** A check has run. Schedules the next one, as long as a client lags. */
+  checkAgain(lagging: ReadonlyMap<Socket, LiveSession>, now: number): void {
+    const at = lagging.size === 0 ? null : nextLookAt(lagging.values(), now);
+    this.#store.writeTask(LAGGING_TASK, at);
+  }
+
+  /**
+   * Counts what time and pings say of a client whose acknowledgements time stands for.
+   * @returns false: so much would be sent to it without any sign that it reads, that it is closed
+   */
+  #fitsTurn(socket: Socket, { credit }: LiveSession, bytes: number, now: number): boolean {
+    credit.assume(now - TURN_MS);
+    const pingedAt = this.#sockets.lastPingAt(socket);
+    if (pingedAt !== null) credit.pinged(pingedAt);
+    return credit.unshownBytes + bytes <= this.#limits.unacknowledgedBytes;
   }
 
   #fitsOwed({ credit, record }: LiveSession, bytes: number): boolean {
@@ -113,12 +152,17 @@ export class Flow<Socket extends object> {
 
   #silentBytesOf(sub: string): number {
     let bytes = 0;
-    for (const { credit } of this.#sessions.ofUser(sub).values()) {
-      if (credit.isSilent) bytes += credit.outstandingBytes;
+    for (const { credit, takesTurns } of this.#sessions.ofUser(sub).values()) {
+      if (credit.isSilent && !takesTurns) bytes += credit.outstandingBytes;
     }
     for (const { record, credit } of this.#leaving.values()) {
       if (record.sub === sub) bytes += credit.outstandingBytes;
     }
     return bytes;
   }
+}
+
+function nextLookAt(lagging: Iterable<LiveSession>, now: number): number {
+  for (const { takesTurns } of lagging) if (takesTurns) return now + TURN_MS;
+  return now + LOOK_MS;
 }

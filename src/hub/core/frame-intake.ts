@@ -4,6 +4,7 @@ import type { FrameErrorCode } from "../../protocol/error-codes.ts";
 import type { ServingParts } from "./serving-parts.ts";
 import { readTaken } from "./carried.ts";
 import type { DirectIntent } from "./dialect.ts";
+import { FRAME_SHOWS_AFTER_MS } from "./flow.ts";
 import { countFrame } from "./frame-rate.ts";
 import { readBounded } from "./read-bounded.ts";
 import type { Spoken } from "./stream-kind.ts";
@@ -75,6 +76,7 @@ export class FrameIntake<Socket extends object> {
       session.frameWindow = window;
       if (!allowed) return this.#end(socket, "tooManyFrames");
     }
+    if (session.takesTurns && !isOurs) session.credit.pinged(now - FRAME_SHOWS_AFTER_MS);
     const intent = readBounded(session.dialect, data);
     if (!intent.ok && intent.error === "invalid_token") {
       return this.refuse(socket, session, intent.error);
@@ -108,12 +110,15 @@ export class FrameIntake<Socket extends object> {
 
   /** @param isOurs whether the Worker says so. It can be believed */
   #acknowledge(socket: Socket, session: LiveSession, seq: number, isOurs: boolean): null {
+    // The Worker has seen nothing of the client either.
+    if (session.takesTurns) return null;
     const { head } = this.#parts.store.extent();
     // Since the wake it was sent no event, and nothing is open. What it was sent before would have to be looked for
     // in the journal, which a client could make the hub do again and again.
     const sent = session.lastSent ?? head;
     if (seq > sent && !isOurs) return this.refuse(socket, session, "invalid_ack");
     this.#parts.delivery.acknowledged(socket, session, seq, sent);
+    this.#parts.owed.pump(socket, session);
     return null;
   }
 

@@ -18,14 +18,15 @@ import { KIND } from "../../testing/virtual-guild.ts";
 import { VirtualHub } from "../../testing/virtual-hub.ts";
 import type { HubKind } from "../kind.ts";
 import { taken } from "./carried.ts";
+import { TURN_MS } from "./flow.ts";
 import { entryBytes } from "./journal.ts";
 import { factsOf, type Transport } from "./transport.ts";
 
 const CLIENTS = 8;
 const ROLES = ["r0", "r1"] as const;
 
-/** How a client confirms what it has received; `worker`: the Worker does so for it. */
-type Manner = "acks" | "pings" | "silent" | "worker";
+/** How a client confirms what it has received; `worker`: the Worker does so for it; `waits`: time stands for it. */
+type Manner = "acks" | "pings" | "silent" | "worker" | "waits";
 
 /** The state of a client: its position, and everything that it has received since its snapshot. */
 type Client = {
@@ -149,6 +150,7 @@ class Model {
       const manner = factsOf(transport).isAcknowledgedByWorker ? "worker" : "pings";
       for (const one of this.clients) if (one.manner === "acks") one.manner = manner;
     }
+    if (side.dialect.takesTurns === true) for (const one of this.clients) one.manner = "waits";
     this.bench = new VirtualHub({ ...kind, dialects: [side.dialect] });
   }
 
@@ -279,6 +281,7 @@ class Model {
       const say = one.manner === "worker" ? taken : this.#side.say.acknowledge;
       if (number !== undefined && say !== undefined) this.#say(one.socket, say(number));
     }
+    if (one.manner === "waits") await this.bench.pass(2 * TURN_MS);
     if (one.manner === "pings") {
       await this.bench.pass(1_001);
       one.socket.pingAt = this.bench.now;

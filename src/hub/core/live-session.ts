@@ -1,6 +1,6 @@
 import type { Audience } from "../publisher.ts";
 import { mayRead } from "./audience.ts";
-import { Credit } from "./credit.ts";
+import { Credit, type Total } from "./credit.ts";
 import type { Dialect, Numbering } from "./dialect.ts";
 import type { FrameWindow } from "./frame-rate.ts";
 import type { JournalBefore } from "./journal-pages.ts";
@@ -8,6 +8,10 @@ import type { Entry } from "./journal.ts";
 import type { StreamLimits } from "./stream-limits.ts";
 import type { OpenSession } from "./session.ts";
 import { factsOf } from "./transport.ts";
+import { WaitingFrames } from "./waiting-frames.ts";
+
+/** Of so many calls it is known how much had been sent with them. */
+const CALLS_KNOWN = 2_000;
 
 /** How many journal rows one look back reads at a time. */
 const LOOK_BACK_PAGE = 200;
@@ -38,6 +42,10 @@ export class LiveSession implements Numbering {
   asked = 0;
   /** Keys of the signals that it missed while it lagged. */
   readonly missedSignals = new Set<string>();
+  /** What it is owed and has no space for. */
+  readonly waiting = new WaitingFrames();
+  /** How much had been sent with each call that it has not answered, in order. */
+  readonly #calls = new Map<string, Total>();
   #filter: ReadonlySet<string> | null;
 
   constructor(
@@ -49,7 +57,8 @@ export class LiveSession implements Numbering {
     this.dialect = serving.dialect;
     this.credit = new Credit(serving.limits);
     // The Worker acknowledges for this client, so the window applies from the start, and after a wake.
-    if (factsOf(record.transport).isAcknowledgedByWorker) this.credit.acknowledge(0, 0);
+    const { isAcknowledgedByWorker } = factsOf(record.transport);
+    if (isAcknowledgedByWorker && !this.takesTurns) this.credit.acknowledge(0, 0);
     this.grants = grantsIn(record);
     this.expiresAtMs = record.exp * 1000;
     this.lastSent = record.lagging === undefined ? null : record.from;
@@ -59,6 +68,34 @@ export class LiveSession implements Numbering {
 
   get base(): number {
     return this.record.base ?? 0;
+  }
+
+  /** Whether time stands for its acknowledgements. */
+  get takesTurns(): boolean {
+    return this.dialect.takesTurns === true;
+  }
+
+  /** It was sent a call. */
+  hasAsked(call: string): void {
+    if (!this.takesTurns) return;
+    this.#calls.set(call, this.credit.total);
+    const [oldest = call] = this.#calls.keys();
+    if (this.#calls.size > CALLS_KNOWN) this.#calls.delete(oldest);
+  }
+
+  /**
+   * It has answered a call. Nobody else knows the call's id, so it has taken everything up to the call.
+   * @returns whether that shows anything
+   */
+  hasAnswered(call: string): boolean {
+    const total = this.#calls.get(call);
+    if (total === undefined) return false;
+    for (const id of this.#calls.keys()) {
+      this.#calls.delete(id);
+      if (id === call) break;
+    }
+    this.credit.took(total);
+    return true;
   }
 
   /** Whether it gets only what is fed to it from the journal (HUB-10). */

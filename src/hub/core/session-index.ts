@@ -1,9 +1,10 @@
 import type { Audience } from "../publisher.ts";
 import type { LiveSession } from "./live-session.ts";
 
-/** Some sessions of a hub: one connection, those with a grant, or all; perhaps without one connection. */
+/** Some sessions of a hub: one connection, some of them, those with a grant, or all; perhaps without one connection. */
 export type Selector =
   | { readonly connection: string }
+  | { readonly connections: readonly string[] }
   | { readonly grant: string; readonly except?: string }
   | { readonly all: true; readonly except?: string };
 
@@ -90,6 +91,12 @@ export class SessionIndex<Socket extends object> {
     if ("connection" in to) {
       const one = this.#byId.get(to.connection);
       return one === undefined ? [] : [one];
+    }
+    if ("connections" in to) {
+      return to.connections.flatMap((id) => {
+        const one = this.#byId.get(id);
+        return one === undefined ? [] : [one];
+      });
     }
     const sessions = "grant" in to ? (this.#byGrant.get(to.grant) ?? []) : this.open;
     const chosen = [...sessions];

@@ -1,5 +1,5 @@
 import type { Clock } from "../../platform/clock.ts";
-import type { CloseName } from "../../protocol/close-codes.ts";
+import { type CloseName, SLOW_CLIENTS } from "../../protocol/close-codes.ts";
 import type { ClosingSockets } from "./closing-sockets.ts";
 import type { Dialect, Farewell, TurnedAway } from "./dialect.ts";
 import type { FrameTexts } from "./fan-out.ts";
@@ -45,24 +45,6 @@ export class SessionSender<Socket extends object> {
     this.#probe(socket, session);
   }
 
-  /**
-   * Sends an answer or a call, also to a client that lags. A client that does not read is closed at the limit of
-   * {@link Flow.mayOwe}.
-   */
-  owe(socket: Socket, session: LiveSession, text: string): void {
-    if (session.ended) return;
-    if (!this.#flow.mayOwe(socket, session, text.length, this.#parts.clock())) {
-      this.end(socket, "overloaded");
-      return;
-    }
-    this.send(socket, session, text);
-  }
-
-  /** Whether a session may be asked something: it has taken what it was sent up to a window. */
-  mayBeAsked(socket: Socket, session: LiveSession): boolean {
-    return this.#flow.mayBeAsked(socket, session, this.#parts.clock());
-  }
-
   /** Events sent since the last call. */
   takeDelivered(): number {
     const delivered = this.#delivered;
@@ -73,6 +55,12 @@ export class SessionSender<Socket extends object> {
   /** Closes a socket and forgets it. @param dialect for a socket that has no session yet */
   end(socket: Socket, why: CloseName, dialect = this.#parts.sessions.dialectOf(socket)): void {
     this.#close(socket, dialect.farewell(why));
+  }
+
+  /** Closes a socket whose client is too slow, and says how. */
+  endSlow(socket: Socket, cause: keyof typeof SLOW_CLIENTS): void {
+    const { farewell } = this.#parts.sessions.dialectOf(socket);
+    this.#close(socket, { ...farewell("overloaded"), reason: SLOW_CLIENTS[cause] });
   }
 
   /** Closes a socket as an extension wants it, whether it has a session or not. @param sub whose it is */
@@ -161,7 +149,7 @@ export class SessionSender<Socket extends object> {
   judge(socket: Socket, session: LiveSession, bytes: number, events: number, now: number): Verdict {
     if (session.credit.fits(bytes, events)) return "send";
     const verdict = this.#flow.judge(socket, session, bytes, events, now);
-    if (verdict === "end") this.end(socket, "overloaded");
+    if (verdict === "end") this.endSlow(socket, "unshown");
     return verdict;
   }
 

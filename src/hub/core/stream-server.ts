@@ -18,6 +18,7 @@ import { Flow } from "./flow.ts";
 import type { Entry, HubStore } from "./journal.ts";
 import type { LiveSession } from "./live-session.ts";
 import { dialectOf, type Spoken } from "./stream-kind.ts";
+import { Owed } from "./owed.ts";
 import { Opening, type OpeningPorts, type SnapshotSource } from "./opening.ts";
 import type { ResumeDecision } from "./resume.ts";
 import { SessionRegistry } from "./session-registry.ts";
@@ -76,6 +77,7 @@ export class StreamServer<Socket extends object> {
       },
       onGone: ports.onGone,
     });
+    const owed = new Owed({ sender, flow, clock, after });
     const delivery = new Delivery({
       sessions,
       sender,
@@ -87,6 +89,7 @@ export class StreamServer<Socket extends object> {
       onCaughtUp: (socket, session, hasResumed) => {
         this.#signals.catchUp(socket, session);
         if (hasResumed && session.record.signals === true) this.#tellPresence(socket, session);
+        owed.pump(socket, session);
       },
     });
     this.#sessions = sessions;
@@ -95,7 +98,7 @@ export class StreamServer<Socket extends object> {
     this.#signals = new Signals((socket, session, text) =>
       delivery.sendSignal(socket, session, text),
     );
-    const parts = { sockets, sessions, sender, delivery, store, kind, clock };
+    const parts = { sockets, sessions, sender, delivery, owed, store, kind, clock };
     this.#frames = new FrameIntake(parts);
     this.direct = new Direct(parts);
     this.#deadlines = new Deadlines(parts);

@@ -12,7 +12,7 @@ import type { StreamLimits } from "../core/stream-limits.ts";
 import type { Absorber } from "../kind.ts";
 import { EdgeClient, type ClientPlace } from "./edge-client.ts";
 import type { EdgeSocket } from "./edge-socket.ts";
-import { SentWindow } from "./sent-window.ts";
+import { NOTHING, SentWindow, TOLD_PART, type Total } from "./sent-window.ts";
 
 /** What a pong costs that the client does not read: the runtime needs that much for each frame (`credit.md`). */
 const PONG_COST = 1_100;
@@ -76,6 +76,10 @@ class PreAuth {
   #held: (string | ArrayBuffer)[] = [];
   #heldLength = 0;
   #window: SentWindow | null = null;
+  /** What had been sent when the hub last heard of a ping. */
+  #toldOfPing: Total = NOTHING;
+  /** What its pongs cost, if it reads none of them. */
+  #pongs = 0;
 
   constructor(
     socket: EdgeSocket,
@@ -122,8 +126,8 @@ class PreAuth {
 
   #take(data: string | ArrayBuffer): void {
     this.#hasSpoken = true;
-    // The Worker answers pings: one does not show that the client has taken what was sent before, and would look to
-    // the hub as if it did (HUB-10).
+    // The Worker answers pings. In most dialects the hub does not hear of them: one does not show that the client has
+    // taken what was sent before, and would look to the hub as if it did (HUB-10).
     if (data === this.#language.ping.request) {
       this.#pong();
       return;
@@ -160,8 +164,23 @@ class PreAuth {
 
   #pong(): void {
     if (!this.#count()) return;
-    if (this.#window?.add(PONG_COST, null) === false) this.#refuse("overloaded");
-    else this.#client.send(this.#language.ping.answer);
+    const { dialect, ping, limits } = this.#language;
+    const window = this.#window;
+    this.#pongs += PONG_COST;
+    const isOver =
+      dialect.takesTurns === true
+        ? this.#pongs > limits.unacknowledgedBytes
+        : window?.add(PONG_COST, null) === false;
+    if (isOver) {
+      this.#refuse("overloaded");
+      return;
+    }
+    this.#client.send(ping.answer);
+    if (dialect.takesTurns !== true || window === null) return;
+    // The hub judges whether this client reads, and a ping is a sign. The runtime answers there, and wakes no hub.
+    if (!window.isPart(TOLD_PART, this.#toldOfPing, window.sent)) return;
+    this.#toldOfPing = window.sent;
+    this.#client.toHub(ping.request);
   }
 
   #read(data: string | ArrayBuffer): void {
@@ -185,7 +204,11 @@ class PreAuth {
   }
 
   async #enter(language: Language, intent: Authenticate): Promise<void> {
-    this.#window = new SentWindow(language.limits);
+    const { dialect, limits } = language;
+    // Where time stands for acknowledgements the hub counts what nothing shows.
+    const unacknowledgedBytes =
+      dialect.takesTurns === true ? Number.POSITIVE_INFINITY : limits.unacknowledgedBytes;
+    this.#window = new SentWindow({ ...limits, unacknowledgedBytes });
     const refused = await this.#client.enter(language.enter(intent));
     if (refused !== null) this.#refuse(refused);
     for (const data of this.#held.splice(0)) this.#passOn(data);
@@ -193,6 +216,8 @@ class PreAuth {
 
   /** Passes a frame of the hub on to the client. */
   #carry(carried: string): void {
+    // The runtime's answer to a ping that we passed on.
+    if (carried === this.#language.ping.answer) return;
     const { number, frame } = readCarried(carried);
     if (this.#window?.add(frame.length, number) === false) {
       this.#refuse("overloaded");

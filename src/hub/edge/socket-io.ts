@@ -11,7 +11,7 @@ import { type CloseCode, type CloseName, reconnectAfter } from "../../protocol/c
 import { isDeeperThan } from "../../protocol/json-size.ts";
 import {
   BAD_FRAMES_MAX,
-  CALLS_PER_TARGET,
+  CALLS_PER_HUB,
   ENGINE_IO_PING_INTERVAL_MS,
   ENGINE_IO_PING_TIMEOUT_MS,
   EPOCH_MAX_LENGTH,
@@ -368,7 +368,7 @@ class SocketIo {
     this.#calls.set(id, call);
     // The hub has ended the oldest ones long ago: it lets no more than these wait.
     const [oldest = 0] = this.#calls.keys();
-    if (this.#calls.size > CALLS_PER_TARGET) this.#calls.delete(oldest);
+    if (this.#calls.size > CALLS_PER_HUB) this.#calls.delete(oldest);
     this.#packet({ type: PacketType.EVENT, nsp: "/", data, id });
   }
 

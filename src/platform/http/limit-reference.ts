@@ -164,7 +164,9 @@ const CHAPTERS = {
     SYNC_REQUESTS_PER_MINUTE: "429",
     SYNC_CALL_TIMEOUT_MS: '`{ok: false, error: "RPC timed out"}`',
     SYNC_CALL_GRACE_MS: '`{ok: false, error: "RPC method not available"}`',
-    SYNC_CALLS_WAITING_MAX: '`{ok: false, error: "RPC target is busy"}`',
+    SYNC_CALLS_WAITING_MAX: '`{ok: false, error: "Too many RPC calls are waiting"}`',
+    SYNC_CALLS_WAITING_LENGTH_MAX: "the same",
+    SYNC_UNACKNOWLEDGED_BYTES_MAX: "close 1013; read by REST what was missed",
     SYNC_METHODS_PER_CONNECTION: "`rpc-error`; the others stay registered",
     SYNC_INACTIVE_AFTER_MS: "the session or machine counts as inactive",
     SYNC_ALIVE_EVERY_MS:
@@ -209,8 +211,12 @@ const CHAPTERS = {
     SYNC_EPHEMERAL_TOKEN_MS: "the token is refused",
   },
   "Calls between clients": {
-    CALLS_PER_TARGET: "the call fails at once; `RPC target is busy` for sync",
+    CALLS_PER_TARGET: "the call fails at once; in sync `Too many RPC calls are waiting`",
     CALLS_PER_HUB: "the same",
+    CALLS_PER_CALLER_ALWAYS: "`CALLS_PER_TARGET` applies to this caller as well",
+    CALLS_WAITING_PER_CALLER_BYTES: "as for `CALLS_PER_TARGET`",
+    CALLS_WAITING_PER_HUB_BYTES: "the same, unless nothing else of this caller waits",
+    OWED_WAITING_BYTES: "close 1013",
   },
   "The journal": {
     JOURNAL_MAX_AGE_MS: "the oldest events go; a resume from before them gets a snapshot",

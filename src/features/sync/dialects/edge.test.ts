@@ -14,6 +14,7 @@ import {
   SYNC_PING_INTERVAL_MS,
   SYNC_PING_TIMEOUT_MS,
   SYNC_TOKEN_MAX_LENGTH,
+  SYNC_WINDOW_BYTES,
 } from "../../../protocol/limits.ts";
 import { FarEnd, VirtualTimers } from "../../../testing/edge-ends.ts";
 import { VirtualTime } from "../../../testing/virtual-time.ts";
@@ -164,6 +165,20 @@ describe("sync.md §6.3 a native client that authenticates by a message", () => 
       { event: "error", data: { code: 4005, message: "Connection limit exceeded" } },
     ]);
     expect(bench.client.closed).toEqual(why);
+  });
+
+  it("has its pings answered, and shows by one after much that it reads", async () => {
+    const bench = new Bench("native");
+    const ping = '{"event":"ping"}';
+    await bench.say(auth({ token: "t" }), ping);
+    bench.hub.say(`1:${"x".repeat(SYNC_WINDOW_BYTES / 4)}`);
+    const before = bench.hub.heard.length;
+    await bench.say(ping, ping);
+    expect(bench.hub.heard.slice(before)).toEqual([ping]);
+    // The runtime answers there, and the Worker has done so already.
+    bench.hub.say('{"event":"pong"}');
+    expect(bench.client.heard.filter((text) => text.includes("pong"))).toHaveLength(3);
+    expect(bench.client.closed).toBeNull();
   });
 
   it("keeps its beats from waking the hub", async () => {

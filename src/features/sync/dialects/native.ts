@@ -85,6 +85,7 @@ export const nativeDialect = (clock: Clock): Dialect => ({
   name: "sync",
   firstNumber: null,
   showsJumps: false,
+  takesTurns: true,
   read(data) {
     const read = jsonFrame(data);
     if (!read.ok) return read;

@@ -187,6 +187,8 @@ describe.each(SYNC_DIALECTS)("sync.md §6.9 artifacts on a socket (%s)", (dialec
     expect(await ask({ header })).toEqual(failed("too-large"));
     const body = { data: base64Of(SYNC_ARTIFACT_MAX_BYTES - 2), expectedVersion: 1 };
     expect(await ask({ header, body })).toMatchObject({ result: "success" });
+    // Both together are more than a window, and time stands for its acknowledgement.
+    await at.time.pass(1_000);
     expect(phone.updates.map(({ t }) => t)).toEqual(["new-artifact", "update-artifact"]);
   });
 });

@@ -128,7 +128,7 @@ const BY_NAME: Readonly<Record<ClientEventName | typeof NATIVE_PING_EVENT, Take>
   // What the callee is sent is called the same (sync.md §6.9).
   "rpc-request": call,
   broadcast: (hub, { connectionId }, _, data) => {
-    hub.sockets.send(
+    hub.sockets.deliver(
       { all: true, except: connectionId },
       "broadcast" satisfies ServerEventName,
       data,

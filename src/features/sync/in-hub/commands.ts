@@ -147,9 +147,11 @@ export const SYNC_HANDLERS: readonly CommandHandler[] = [
   inTurn(SYNC_COMMANDS.socketStats, ({ sockets }) => statsOf(sockets.of({ all: true }))),
   inTurn(SYNC_COMMANDS.broadcast, ({ sockets }, { message, filter }) => {
     const to = sockets.of({ all: true }).filter((client) => isMeant(filter, client));
-    for (const { connectionId: connection } of to) {
-      sockets.send({ connection }, PLAIN_BROADCAST, message);
-    }
+    sockets.deliver(
+      { connections: to.map(({ connectionId }) => connectionId) },
+      PLAIN_BROADCAST,
+      message,
+    );
     return to.length;
   }),
   inTurn(SYNC_COMMANDS.settings, settingsIn),

@@ -3,8 +3,10 @@ import {
   SYNC_CALL_GRACE_MS,
   SYNC_CALL_MAX_BYTES,
   SYNC_CALL_TIMEOUT_MS,
+  SYNC_CALLS_WAITING_LENGTH_MAX,
   SYNC_CALLS_WAITING_MAX,
   SYNC_CONTENT_MAX_BYTES,
+  SYNC_FRAME_MAX_BYTES,
   SYNC_METHODS_PER_CONNECTION,
   SYNC_WINDOW_BYTES,
 } from "../../../protocol/limits.ts";
@@ -158,12 +160,25 @@ describe("sync.md §6.9 a remote call", () => {
     expect(phone.answersTo(ack)).toHaveLength(1);
   });
 
+  it.each([
+    [1, "Payload too large"],
+    // Of several nobody knows which result it was.
+    [2, "RPC target disconnected"],
+  ])("of %i whose result is over the limit of frames: %s", async (times, error) => {
+    const { phone, machine } = await new Calls().both();
+    const acks: string[] = [];
+    for (let i = 0; i < times; i += 1) acks.push(await phone.send("rpc-call", bash()));
+    await machine.answer(machine.calls[0]?.id ?? "", "x".repeat(SYNC_FRAME_MAX_BYTES));
+    expect(machine.socket.closedWith).toBe(1009);
+    for (const ack of acks) expect(phone.answersTo(ack)).toEqual([failed(error)]);
+  });
+
   it("goes on for a long time to a machine that never pings, or only pings", async () => {
     for (const pings of [false, true]) {
       const calls = new Calls();
       const { phone, machine } = await calls.both();
       const params = "x".repeat(1_000_000);
-      // One that shows nothing may be sent 16 MB.
+      // The machine shows by its answers that it reads, and the phone shows nothing.
       const windows = pings ? 6 : 3;
       const times = (windows * SYNC_WINDOW_BYTES) / params.length;
       for (let i = 0; i < times; i += 1) {
@@ -240,6 +255,47 @@ describe("sync.md §0b.9 a method", () => {
     expect(newer.calls).toHaveLength(2);
     await newer.leave();
     expect(await phone.ask("rpc-call", bash())).toEqual(AWAY);
+  });
+
+  it.each(["unregister", "goodbye"] as const)(
+    "goes back to the next newest connection after the newest one's %s",
+    async (how) => {
+      const calls = new Calls();
+      const { phone, machine: oldest } = await calls.both();
+      const older = await calls.machine("m1:bash");
+      const newest = await calls.machine("m1:bash");
+      const asked = () => [oldest, older, newest].map((one) => one.calls.length);
+      const leaves = (one: SyncClient) =>
+        how === "goodbye" ? one.leave() : one.say("rpc-unregister", { method: "m1:bash" });
+      await phone.send("rpc-call", bash());
+      expect(asked()).toEqual([0, 0, 1]);
+      await leaves(newest);
+      await phone.send("rpc-call", bash());
+      expect(asked()).toEqual([0, 1, 1]);
+      // Registering it again makes a connection the newest one.
+      await oldest.say("rpc-register", { method: "m1:bash" });
+      await older.say("rpc-register", { method: "m1:bash" });
+      await leaves(older);
+      await phone.send("rpc-call", bash());
+      expect(asked()).toEqual([1, 1, 1]);
+      await leaves(oldest);
+      expect(await phone.ask("rpc-call", bash())).toEqual(AWAY);
+    },
+  );
+
+  it("goes to the next newest connection when the newest one was lost, and is not back in 3 s", async () => {
+    const calls = new Calls();
+    const { phone, machine: older } = await calls.both();
+    const newest = await calls.machine("m1:bash");
+    await newest.leave("lost");
+    const ack = await phone.send("rpc-call", bash("waits"));
+    await calls.at.time.pass(SYNC_CALL_GRACE_MS - 1);
+    expect([older.calls, phone.answersTo(ack)]).toEqual([[], []]);
+    await calls.at.time.pass(1);
+    await phone.send("rpc-call", bash("goes on"));
+    expect(older.calls.map(({ params }) => params)).toEqual(["waits", "goes on"]);
+    await older.answer(older.calls[0]?.id ?? "", "r");
+    expect(phone.answersTo(ack)).toEqual([{ ok: true, result: "r" }]);
   });
 
   it("is one of at most 200 of a connection", async () => {
@@ -337,7 +393,7 @@ describe("sync.md §0b.4 a target that is away", () => {
     // Its row goes with the next loss.
     await other.leave("lost");
     const { sql } = calls.at.hub.storage;
-    expect(sql.exec("SELECT * FROM sync_methods").toArray()).toEqual([]);
+    expect(sql.exec("SELECT * FROM sync_registrations").toArray()).toEqual([]);
   });
 
   it("after a crash of the hub is waited for from the first moment", async () => {
@@ -384,10 +440,15 @@ describe("sync.md §0b.4 a target that is away", () => {
     for (let i = 0; i < SYNC_CALLS_WAITING_MAX; i += 1)
       acks.push(await phone.send("rpc-call", bash()));
     expect(acks.flatMap((ack) => phone.answersTo(ack))).toEqual([]);
-    expect(await phone.ask("rpc-call", bash())).toEqual(failed("RPC target is busy"));
+    const tooMany = failed("Too many RPC calls are waiting");
+    expect(await phone.ask("rpc-call", bash())).toEqual(tooMany);
     // Those of a caller that leaves take up no place.
     await phone.leave("lost");
     const next = await calls.phone();
-    expect(await next.ask("rpc-call", bash())).toBeUndefined();
+    const params = "x".repeat(SYNC_CALL_MAX_BYTES);
+    for (let length = 0; length < SYNC_CALLS_WAITING_LENGTH_MAX; length += params.length) {
+      expect(await next.ask("rpc-call", bash(params))).toBeUndefined();
+    }
+    expect(await next.ask("rpc-call", bash())).toEqual(tooMany);
   });
 });

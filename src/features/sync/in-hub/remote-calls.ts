@@ -1,16 +1,11 @@
 import type { CallFailure } from "../../../hub/core/calls.ts";
-import type {
-  Client,
-  ForwardedCall,
-  HubTurn,
-  ClientMessage,
-  Reply,
-} from "../../../hub/extension.ts";
+import type { Client, HubTurn, ClientMessage, Reply } from "../../../hub/extension.ts";
 import { isLongerThan } from "../../../protocol/bytes.ts";
 import {
   SYNC_CALL_GRACE_MS,
   SYNC_CALL_MAX_BYTES,
   SYNC_CALL_TIMEOUT_MS,
+  SYNC_CALLS_WAITING_LENGTH_MAX,
   SYNC_CALLS_WAITING_MAX,
   SYNC_METHODS_PER_CONNECTION,
 } from "../../../protocol/limits.ts";
@@ -25,11 +20,12 @@ export const WAITING_TASK = "waiting-calls";
 /** A target that was lost for so long is forgotten, milliseconds: nobody waits for it any more. */
 const FORGOTTEN_AFTER_MS = 60_000;
 
-type Method = { readonly connection: string; readonly lostAt: number | null };
+type Registration = { readonly connection: string; readonly lostAt: number | null };
 type WaitingCall = {
   readonly id: number;
   readonly caller: string;
   readonly ack: string;
+  readonly method: string;
   readonly params: string;
   readonly deadline: number;
 };
@@ -38,7 +34,7 @@ const failed = (error: string) => ({ ok: false, error }) as const;
 const NOT_AVAILABLE = failed("RPC method not available");
 const SAME_SOCKET = failed("Cannot call RPC on the same socket");
 const TOO_LARGE = failed("Payload too large");
-const BUSY = failed("RPC target is busy");
+const TOO_MANY = failed("Too many RPC calls are waiting");
 
 /** Of a text its own bytes count, of anything else those of its JSON. */
 function isTooLong(value: unknown): boolean {
@@ -56,25 +52,17 @@ export function register(hub: HubTurn, client: Client, data: unknown): void {
     return;
   }
   const { method } = named.data;
+  // Its machine is back: nobody waits for the connection that was lost.
+  hub.sql.exec("DELETE FROM sync_registrations WHERE method = ? AND lostAt IS NOT NULL", method);
+  // The newest registration is called, also if this connection had an older one.
   hub.sql.exec(
-    "INSERT OR REPLACE INTO sync_methods (method, connection, lostAt) VALUES (?, ?, NULL)",
+    "INSERT OR REPLACE INTO sync_registrations (method, connection, lostAt) VALUES (?, ?, NULL)",
     method,
     connectionId,
   );
   say(hub, client, "rpc-registered", { method });
-  const waiting = hub.sql
-    .exec<WaitingCall>(
-      "DELETE FROM sync_waiting_calls WHERE method = ? RETURNING id, caller, ack, params, deadline",
-      method,
-    )
-    .toArray();
-  for (const { caller, ack, params, deadline } of waiting.toSorted((a, b) => a.id - b.id)) {
-    // The time that it has waited is a part of the time that it may take.
-    const leftMs = deadline - SYNC_CALL_GRACE_MS + SYNC_CALL_TIMEOUT_MS - hub.now();
-    const forwarded = callOf(connectionId, method, JSON.parse(params) as unknown, leftMs);
-    const reply = caller === connectionId ? { data: SAME_SOCKET } : { call: forwarded };
-    hub.sockets.reply({ connectionId: caller, ack }, reply);
-  }
+  const waiting = takeWaiting(hub, "method = ?", method);
+  for (const one of waiting) pass(hub, one, connectionId);
 }
 
 /** `rpc-unregister`: it does not any more. */
@@ -86,7 +74,7 @@ export function unregister(hub: HubTurn, client: Client, data: unknown): void {
   }
   const { method } = named.data;
   hub.sql.exec(
-    "DELETE FROM sync_methods WHERE method = ? AND connection = ?",
+    "DELETE FROM sync_registrations WHERE method = ? AND connection = ?",
     method,
     client.connectionId,
   );
@@ -99,20 +87,14 @@ export function call(hub: HubTurn, client: Client, { data, ack }: ClientMessage)
   if (!called.success) return { data: failed("Invalid parameters: method is required") };
   const { method, params = null } = called.data;
   if (isTooLong(params)) return { data: TOO_LARGE };
-  const known = firstOf<Method>(
-    hub.sql,
-    "SELECT connection, lostAt FROM sync_methods WHERE method = ?",
-    method,
-  );
-  const now = hub.now();
-  if (known === null || (known.lostAt ?? now) < now - FORGOTTEN_AFTER_MS) {
-    return { data: NOT_AVAILABLE };
-  }
-  const { connection, lostAt } = known;
-  if (connection === client.connectionId) return { data: SAME_SOCKET };
-  // After a crash nobody has said yet that the target was lost.
-  const isHere = lostAt === null && hub.sockets.of({ connection }).length > 0;
-  if (isHere) return { call: callOf(connection, method, params) };
+  const [newest, ...older] = registrationsOf(hub, method);
+  if (newest === undefined) return { data: NOT_AVAILABLE };
+  if (isHere(hub, newest)) return passedOn(newest.connection, client.connectionId, method, params);
+  // After a crash nobody has said yet that the newest one was lost.
+  const { lostAt } = newest;
+  const mayComeBack = lostAt === null || hub.now() < lostAt + SYNC_CALL_GRACE_MS;
+  const next = mayComeBack ? undefined : older.find((one) => isHere(hub, one));
+  if (next !== undefined) return passedOn(next.connection, client.connectionId, method, params);
   return ack === null ? null : wait(hub, client, { ack, method, params });
 }
 
@@ -120,25 +102,27 @@ export function call(hub: HubTurn, client: Client, { data, ack }: ClientMessage)
 export function left(hub: HubTurn, { connectionId }: Client, isClean: boolean): void {
   hub.sql.exec("DELETE FROM sync_waiting_calls WHERE caller = ?", connectionId);
   if (isClean) {
-    hub.sql.exec("DELETE FROM sync_methods WHERE connection = ?", connectionId);
+    hub.sql.exec("DELETE FROM sync_registrations WHERE connection = ?", connectionId);
     return;
   }
   const now = hub.now();
-  hub.sql.exec("DELETE FROM sync_methods WHERE lostAt < ?", now - FORGOTTEN_AFTER_MS);
-  hub.sql.exec("UPDATE sync_methods SET lostAt = ? WHERE connection = ?", now, connectionId);
+  hub.sql.exec("DELETE FROM sync_registrations WHERE lostAt < ?", now - FORGOTTEN_AFTER_MS);
+  // Nobody waits for one that a newer one has replaced.
+  hub.sql.exec(
+    `DELETE FROM sync_registrations WHERE connection = ?1 AND EXISTS (
+       SELECT 1 FROM sync_registrations AS newer
+       WHERE newer.method = sync_registrations.method AND newer.id > sync_registrations.id)`,
+    connectionId,
+  );
+  hub.sql.exec("UPDATE sync_registrations SET lostAt = ? WHERE connection = ?", now, connectionId);
 }
 
-/** The task is due: fails the calls whose target has not come back. */
+/** The task is due: calls whose target has not come back go to the next newest one, or fail. */
 export function failWaiting(hub: HubTurn): void {
-  const now = hub.now();
-  const late = hub.sql
-    .exec<WaitingCall>(
-      "DELETE FROM sync_waiting_calls WHERE deadline <= ? RETURNING id, caller, ack, params, deadline",
-      now,
-    )
-    .toArray();
-  for (const { caller, ack } of late.toSorted((a, b) => a.id - b.id)) {
-    hub.sockets.reply({ connectionId: caller, ack }, { data: NOT_AVAILABLE });
+  for (const one of takeWaiting(hub, "deadline <= ?", hub.now())) {
+    const next = registrationsOf(hub, one.method).find((other) => isHere(hub, other));
+    if (next !== undefined) pass(hub, one, next.connection);
+    else hub.sockets.reply({ connectionId: one.caller, ack: one.ack }, { data: NOT_AVAILABLE });
   }
   scheduleWaiting(hub);
 }
@@ -154,7 +138,9 @@ export function unanswered(why: CallFailure): unknown {
     case "no_target":
       return NOT_AVAILABLE;
     case "too_many":
-      return BUSY;
+      return TOO_MANY;
+    case "answer_too_large":
+      return TOO_LARGE;
     case "target_gone":
       return failed("RPC target disconnected");
     case "timed_out":
@@ -162,14 +148,60 @@ export function unanswered(why: CallFailure): unknown {
   }
 }
 
+/** The connections that answer calls of a method, the newest registration first. Lost ones are remembered a while. */
+function registrationsOf(hub: HubTurn, method: string): Registration[] {
+  return hub.sql
+    .exec<Registration>(
+      `SELECT connection, lostAt FROM sync_registrations
+       WHERE method = ? AND (lostAt IS NULL OR lostAt >= ?) ORDER BY id DESC`,
+      method,
+      hub.now() - FORGOTTEN_AFTER_MS,
+    )
+    .toArray();
+}
+
+function isHere({ sockets }: HubTurn, { connection, lostAt }: Registration): boolean {
+  return lostAt === null && sockets.of({ connection }).length > 0;
+}
+
 /** @param timeoutMs how long the target may take */
-function callOf(
+function passedOn(
   to: string,
+  caller: string,
   method: string,
   params: unknown,
   timeoutMs = SYNC_CALL_TIMEOUT_MS,
-): ForwardedCall {
-  return { to, name: "rpc-request" satisfies ServerEventName, data: { method, params }, timeoutMs };
+): Reply {
+  if (to === caller) return { data: SAME_SOCKET };
+  return {
+    call: {
+      to,
+      name: "rpc-request" satisfies ServerEventName,
+      data: { method, params },
+      timeoutMs,
+    },
+  };
+}
+
+/** Removes calls that wait for a target, in the order in which they came. @param where an SQL condition */
+function takeWaiting(hub: HubTurn, where: string, value: string | number): WaitingCall[] {
+  return hub.sql
+    .exec<WaitingCall>(
+      `DELETE FROM sync_waiting_calls WHERE ${where}
+       RETURNING id, caller, ack, method, params, deadline`,
+      value,
+    )
+    .toArray()
+    .toSorted((a, b) => a.id - b.id);
+}
+
+/** Passes on a call that has waited. */
+function pass(hub: HubTurn, waited: WaitingCall, to: string): void {
+  const { caller, ack, method, params, deadline } = waited;
+  // The time that it has waited is a part of the time that it may take.
+  const leftMs = deadline - SYNC_CALL_GRACE_MS + SYNC_CALL_TIMEOUT_MS - hub.now();
+  const reply = passedOn(to, caller, method, JSON.parse(params) as unknown, leftMs);
+  hub.sockets.reply({ connectionId: caller, ack }, reply);
 }
 
 /** Keeps a call until its target comes back. @returns why it does not wait; null: it does */
@@ -182,11 +214,14 @@ function wait(
     params,
   }: { readonly ack: string; readonly method: string; readonly params: unknown },
 ): Reply | null {
-  const known = firstOf<{ count: number }>(
+  const known = firstOf<{ count: number; length: number }>(
     hub.sql,
-    "SELECT COUNT(*) AS count FROM sync_waiting_calls",
+    "SELECT COUNT(*) AS count, TOTAL(LENGTH(params)) AS length FROM sync_waiting_calls",
   );
-  if ((known?.count ?? 0) >= SYNC_CALLS_WAITING_MAX) return { data: BUSY };
+  const { count, length } = known ?? { count: 0, length: 0 };
+  // They are all in memory when the target comes back.
+  const isFull = count >= SYNC_CALLS_WAITING_MAX || length >= SYNC_CALLS_WAITING_LENGTH_MAX;
+  if (isFull) return { data: TOO_MANY };
   hub.sql.exec(
     "INSERT INTO sync_waiting_calls (caller, ack, method, params, deadline) VALUES (?, ?, ?, ?, ?)",
     connectionId,
@@ -218,7 +253,7 @@ function refusalOf({ sql }: HubTurn, client: Client, method: string): string | n
   }
   const others = firstOf<{ count: number }>(
     sql,
-    "SELECT COUNT(*) AS count FROM sync_methods WHERE connection = ? AND method <> ?",
+    "SELECT COUNT(*) AS count FROM sync_registrations WHERE connection = ? AND method <> ?",
     client.connectionId,
     method,
   );

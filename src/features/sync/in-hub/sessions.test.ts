@@ -237,6 +237,8 @@ describe("sync.md §6.8 a session", () => {
     }
     // Both of its longest states are told together when it is there again.
     await sessions.at.run(SYNC_COMMANDS.deleteSession, { id });
+    // It has been sent more than a window, and time stands for its acknowledgement.
+    await sessions.at.time.pass(1_000);
     phone.forget();
     expect(await sessions.at.session("one")).toBe(id);
     expect(types(phone)).toEqual(["new-session"]);

@@ -53,10 +53,13 @@ export function createTables(sql: SqlStorage): void {
       createdAt INTEGER NOT NULL, updatedAt INTEGER NOT NULL, PRIMARY KEY (sessionId, machineId)
     );
     CREATE INDEX IF NOT EXISTS sync_access_keys_by_machine ON sync_access_keys (machineId);
-    CREATE TABLE IF NOT EXISTS sync_methods (
-      method TEXT PRIMARY KEY, connection TEXT NOT NULL, lostAt INTEGER
-    ) WITHOUT ROWID;
-    CREATE INDEX IF NOT EXISTS sync_methods_by_connection ON sync_methods (connection);
+    DROP TABLE IF EXISTS sync_methods;
+    CREATE TABLE IF NOT EXISTS sync_registrations (
+      id INTEGER PRIMARY KEY, method TEXT NOT NULL, connection TEXT NOT NULL, lostAt INTEGER
+    );
+    CREATE INDEX IF NOT EXISTS sync_registrations_by_method ON sync_registrations (method);
+    CREATE UNIQUE INDEX IF NOT EXISTS sync_registrations_by_connection
+      ON sync_registrations (connection, method);
     CREATE TABLE IF NOT EXISTS sync_waiting_calls (
       id INTEGER PRIMARY KEY, caller TEXT NOT NULL, ack TEXT NOT NULL, method TEXT NOT NULL,
       params TEXT NOT NULL, deadline INTEGER NOT NULL

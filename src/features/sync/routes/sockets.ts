@@ -53,6 +53,8 @@ const broadcastRoute = createRoute({
   method: "post",
   path: "/v1/websocket/broadcast",
   summary: "Send a message to the account's connections",
+  description:
+    "Each connection that `delivered` counts gets it, or is closed because it reads too slowly. It is not kept for others.",
   request: {
     body: jsonBody(
       z.object({
