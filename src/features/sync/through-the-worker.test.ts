@@ -122,6 +122,27 @@ describe("clients of sync, through the Worker to the hub", () => {
     },
   );
 
+  it("stay through many broadcasts at once, if they read them one after the other", async () => {
+    const at = new VirtualAccount();
+    const client = await SyncEdgeClient.connect(at, {}, "Socket.IO");
+    const message = { type: "big", timestamp: 1, payload: "x".repeat(900_000) };
+    const filter = { type: "all" } as const;
+    const { far } = client;
+    const pings = (): number => far.heard.filter((text) => text === "2").length;
+    let answered = pings();
+    for (let i = 0; i < 30; i += 1) await at.run(SYNC_COMMANDS.broadcast, { message, filter });
+    // It answers one ping after the other.
+    for (let i = 0; i < 200; i += 1) {
+      if (pings() > answered) {
+        far.say("3");
+        answered += 1;
+      }
+      await at.time.pass(10);
+    }
+    expect(far.closed).toBeNull();
+    expect(far.heard.filter((text) => text.startsWith('42["broadcast"'))).toHaveLength(30);
+  });
+
   it.each([true, false])(
     "native ones are closed after 64 MB without a sign, and pings (%s) are one",
     async (pings) => {

@@ -168,6 +168,22 @@ describe("a client of Socket.IO (HUB-25)", () => {
     expect(bench.told).toEqual(["t4"]);
   });
 
+  test("confirms by its pongs no number of which much without a number follows", async () => {
+    const bench = await Bench.open();
+    const text = `:2["${"x".repeat(CREDIT_WINDOW_BYTES / 4)}"]`;
+    const frames = ['1:2["y"]', text, text, '2:2["y"]', text, text, text];
+    for (const frame of frames) bench.hub.say(frame);
+    const pongs = bench.client.heard.filter((one) => one === "2").length;
+    const told: number[] = [];
+    for (let pong = 0; pong < pongs; pong += 1) {
+      bench.client.say("3");
+      told.push(bench.told.length);
+    }
+    // With the second frame it has everything up to the number 2, and with the last one everything.
+    expect(bench.told).toEqual(["t1", "t2"]);
+    expect([told[0], told[1], told.at(-2), told.at(-1)]).toEqual([0, 1, 1, 2]);
+  });
+
   test.each([
     ["pongs that nobody asked for", "3"],
     ["noops", "6"],

@@ -141,6 +141,8 @@ class SocketIo {
   #pid = "";
   /** The position of a client that has everything that was sent. */
   #position: number | null = null;
+  /** What had been sent before the next position, by position. The newest one has none. */
+  readonly #ends = new Map<number, Total>();
   /** What was sent before each ping that the client has not answered. */
   readonly #pings: Ping[] = [];
   /** What was sent before the last ping, and before the last one whose answer the hub was told of. */
@@ -261,6 +263,14 @@ class SocketIo {
     this.#window.take(sent);
     // A message wakes the hub. Little is open anyway, and a quiet client must not cost anything.
     if (position === null || !this.#window.isPart(TOLD_PART, this.#told, sent)) return;
+    // The hub takes a number for everything up to the next one, also for frames without any. Before the client has nearly
+    // all of them, that would be too much.
+    const end = this.#ends.get(position) ?? this.#window.sent;
+    if (this.#window.isPart(TOLD_PART, sent, end)) return;
+    for (const before of this.#ends.keys()) {
+      if (before > position) break;
+      this.#ends.delete(before);
+    }
     this.#told = sent;
     this.#client.toHub(taken(position));
   }
@@ -334,11 +344,15 @@ class SocketIo {
   /** Takes a frame of the hub. */
   #carry(carried: string): void {
     const { number, frame } = readCarried(carried);
+    const before = this.#window.sent;
     if (!this.#window.add(frame.length, number)) {
       this.#end("overloaded");
       return;
     }
-    this.#position = number ?? this.#position;
+    if (number !== null) {
+      if (this.#position !== null) this.#ends.set(this.#position, before);
+      this.#position = number;
+    }
     switch (frame[0]) {
       case SOCKET_IO_MARKS.opened:
         this.#opened(JSON.parse(frame.slice(1)) as SocketIoOpened);
