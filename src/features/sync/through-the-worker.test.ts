@@ -122,6 +122,22 @@ describe("clients of sync, through the Worker to the hub", () => {
     },
   );
 
+  it.each(SYNC_DIALECTS)("get the largest update after small ones (%s)", async (dialect) => {
+    const at = new VirtualAccount();
+    const sessionId = await at.session();
+    const client = await SyncEdgeClient.connect(at, {}, dialect);
+    const add = async (length: number): Promise<void> => {
+      const messages = [{ localId: null, content: "x".repeat(length) }];
+      await at.run(SYNC_COMMANDS.addMessages, { sessionId, messages });
+      await client.settle();
+    };
+    // The Worker tells the hub of a quarter of a window, and this is less. There are pings for each sixteenth.
+    for (let i = 0; i < 3; i += 1) await add(SYNC_WINDOW_BYTES / 16 + 40_000);
+    await add(1_800_000);
+    await at.time.pass(1_000);
+    expect(client.far.heard.some((text) => text.length > 1_800_000)).toBe(true);
+  });
+
   it("stay through many broadcasts at once, if they read them one after the other", async () => {
     const at = new VirtualAccount();
     const client = await SyncEdgeClient.connect(at, {}, "Socket.IO");

@@ -2,6 +2,11 @@ import type { StreamLimits } from "./stream-limits.ts";
 
 /** Marks in a window. An acknowledgement may be counted too low by what is sent between two of them. */
 const MARKS_PER_WINDOW = 8;
+/**
+ * The part of a window that may seem open forever where the Worker acknowledges: it tells of each quarter, pings for each
+ * sixteenth, and an acknowledgement may count as the mark before it.
+ */
+const UNTOLD_PART = 1 / 4 + 1 / 16 + 1 / MARKS_PER_WINDOW;
 /** Answers and calls may exceed the window so many times. */
 export const OWED_WINDOWS = 4;
 /** Marks in a quarter of a window. */
@@ -43,8 +48,13 @@ export class Credit {
   /** The client has acknowledged or pinged. From then on the window applies. */
   #shows: "nothing" | "pings" | "acknowledges" = "nothing";
 
-  constructor(limits: CreditLimits) {
+  /** So much may stay open although the client has taken it, and a frame of any size goes then. */
+  readonly #rest: number;
+
+  /** @param isTold the Worker acknowledges, and says nothing of the last part of a window */
+  constructor(limits: CreditLimits, isTold = false) {
     this.#limits = limits;
+    this.#rest = isTold ? UNTOLD_PART * limits.windowBytes : 0;
   }
 
   /** Sent, and neither confirmed yet nor assumed to be taken. */
@@ -88,7 +98,8 @@ export class Credit {
     const open = this.outstandingBytes;
     if (open === 0) return true;
     const { windowBytes, windowEvents } = this.#limits;
-    return open + bytes <= windowBytes && this.#outstandingEvents + events <= windowEvents;
+    const hasSpace = open <= this.#rest || open + bytes <= windowBytes;
+    return hasSpace && this.#outstandingEvents + events <= windowEvents;
   }
 
   /** Whether a frame may be sent that does not wait for the window: an answer or a call. */

@@ -55,9 +55,9 @@ export class LiveSession implements Numbering {
   ) {
     this.record = record;
     this.dialect = serving.dialect;
-    this.credit = new Credit(serving.limits);
-    // The Worker acknowledges for this client, so the window applies from the start, and after a wake.
     const { isAcknowledgedByWorker } = factsOf(record.transport);
+    this.credit = new Credit(serving.limits, isAcknowledgedByWorker);
+    // The Worker acknowledges for this client, so the window applies from the start, and after a wake.
     if (isAcknowledgedByWorker && !this.takesTurns) this.credit.acknowledge(0, 0);
     this.grants = grantsIn(record);
     this.expiresAtMs = record.exp * 1000;
