@@ -460,6 +460,8 @@ const GONE_THROUGH_ABOVE = [
   "GET /events",
   "GET /faceit/link",
   "GET /faceit/callback",
+  "GET /v1/updates",
+  "GET /v1/websocket",
 ];
 
 /** A new guild member with a FACEIT account and an address of their own. */

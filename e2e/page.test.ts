@@ -363,7 +363,7 @@ describe("the page", () => {
     expect(room?.createdBy).toBe("reader");
     await new Api(stack, await stack.token("reader")).endRoom(room?.channelId ?? "");
     await page.goto(`${stack.urls.worker}/docs?api=stream`);
-    await page.getByRole("heading", { name: "GuildHub stream" }).waitFor();
+    await page.getByRole("heading", { name: "GuildHub sockets" }).waitFor();
     await screenshot(page, "api-stream");
 
     // The address to which problem documents point.

@@ -64,6 +64,7 @@ export async function launchStack(
       DISCORD_PORT: String(discord),
       GATEWAY_PORT: String(gateway),
       FACEIT_PORT: String(faceit),
+      VOICE_PORT: String(voice),
       HUB_SECRET: randomBytes(32).toString("base64url"),
       DISCORD_BOT_TOKEN: randomBytes(32).toString("base64url"),
       HAPPY_MASTER_SECRET: randomBytes(32).toString("base64url"),
