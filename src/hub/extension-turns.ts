@@ -186,6 +186,7 @@ class ExtensionTurn implements HubTurn {
     const { name } = this.#extension;
     return {
       of: (to) => direct.selected(to).map(({ record }) => clientOf(record)),
+      unheard: (ms) => direct.unheard(host.clock() - ms).map(({ record }) => clientOf(record)),
       send: (to, what, data) =>
         sequencer.defer(() => direct.tell(to, (frames) => frames.message(what, data))),
       deliver: (to, what, data) =>

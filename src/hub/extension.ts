@@ -150,12 +150,17 @@ type ForwardedCall = {
 };
 
 /**
- * What an extension can do with clients inside a turn. Everything but {@link Sockets.of} takes effect after the
- * turn, in order with the events that it publishes.
+ * What an extension can do with clients inside a turn. What changes something takes effect after the turn, in
+ * order with the events that it publishes.
  */
 export interface Sockets {
   /** The clients that are connected now. */
   of(to: Selector): Client[];
+  /**
+   * The clients that connected `ms` milliseconds ago or earlier and have sent nothing since, no message and no ping.
+   * They may have left: the runtime does not always tell (HUB-30).
+   */
+  unheard(ms: number): Client[];
   /** Sends a message outside of the sequence. A client that lags does not get it. */
   send(to: Selector, name: string, data: unknown): void;
   /** As {@link Sockets.send}, but it waits for a client without space. A client for which too much waits is closed. */

@@ -31,6 +31,13 @@ export const AUTHENTICATION_DEADLINE_MS = 5_000;
 export const SOCKETS_PER_USER = 20;
 
 /**
+ * A client's own socket that has sent nothing since it opened, no frame and no ping, gives way to a new one of its user
+ * after this time, milliseconds: at the limit of a user it closes first (HUB-30). The runtime may not tell that its
+ * client has left. Clients that ping have done so by then.
+ */
+export const UNHEARD_GIVES_WAY_MS = 30_000;
+
+/**
  * Sockets of one user that a hub has closed and that are not gone yet, as a multiple of its limit of open ones
  * ({@link SOCKETS_PER_USER}). Over it: HTTP 503, until some of them are gone.
  */
@@ -595,6 +602,12 @@ export const SYNC_ALIVE_EVERY_MS = 30_000;
 
 /** Beats of a session that was ended are dropped for so long, milliseconds (sync.md §0b.14). */
 export const SYNC_ALIVE_QUIET_MS = 60_000;
+
+/**
+ * A native client that has sent nothing for so long since it connected, no frame and no ping, is not counted, and does
+ * not keep its machine active, milliseconds. It is served on.
+ */
+export const SYNC_UNHEARD_MS = 60_000;
 
 /** How often an Engine.IO client of sync is pinged, and how long its answer may take, milliseconds (sync.md §7). */
 export const SYNC_PING_INTERVAL_MS = 25_000;

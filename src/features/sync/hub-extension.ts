@@ -4,7 +4,15 @@ import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import { SYNC_SOCKETS_PER_ACCOUNT } from "../../protocol/limits.ts";
 import { SYNC_CLOSE_CODES } from "./dialects/native.ts";
 import { adoptEpoch } from "./in-hub/epoch.ts";
-import { endQuiet, machineOnline, QUIET_TASK, sessionConnected } from "./in-hub/alive.ts";
+import {
+  endQuiet,
+  endUnheard,
+  machineConnected,
+  machineOnline,
+  QUIET_TASK,
+  sessionConnected,
+  UNHEARD_TASK,
+} from "./in-hub/alive.ts";
 import { CLAIMS_TASK, releaseDueClaims } from "./in-hub/artifact-claims.ts";
 import { CREATE_TASK, createRequested } from "./in-hub/artifact-events.ts";
 import { takeEvent } from "./in-hub/client-events.ts";
@@ -51,7 +59,7 @@ export const syncHubExtension: HubExtension = {
     },
     onOpen(hub, client) {
       const { type, id = "" } = scopeOf(client);
-      if (type === "machine-scoped") machineOnline(hub, id, true);
+      if (type === "machine-scoped") machineConnected(hub, id, client.connectionId);
       if (type === "session-scoped") sessionConnected(hub, id);
     },
     onMessage: takeEvent,
@@ -72,6 +80,7 @@ export const syncHubExtension: HubExtension = {
     if (key === COPY_TASK) return copyToD1(hub, copiesOf(hub.env));
     hub.turn((turn) => {
       if (key === QUIET_TASK) endQuiet(turn);
+      else if (key === UNHEARD_TASK) endUnheard(turn);
       else if (key === WAITING_TASK) failWaiting(turn);
     });
   },

@@ -28,6 +28,11 @@ export class Direct<Socket extends object> {
     return [...this.#sessions.selected(to)].map(([, session]) => session);
   }
 
+  /** The open sessions that nothing was heard of since they opened, which was at `by` or before (HUB-30). */
+  unheard(by: number): LiveSession[] {
+    return this.#sessions.unheard(this.#sessions.open(), by).map(([, session]) => session);
+  }
+
   /** Sends a frame to those that do not lag. @param encode writes it in the dialect of each session */
   tell(to: Selector, encode: (frames: DirectFrames) => string): void {
     for (const [socket, session] of this.#sessions.selected(to)) {

@@ -65,6 +65,7 @@ export class FrameIntake<Socket extends object> {
     data: string | ArrayBuffer,
   ): TokenRequest | Said | null {
     if (session.ended) return null;
+    this.#parts.sessions.hear(socket, session);
     const now = this.#parts.clock();
     const { limits } = this.#parts.kind;
     const { isClientSilent, isCarried } = factsOf(session.record.transport);

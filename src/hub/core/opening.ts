@@ -1,5 +1,6 @@
 import type { Clock } from "../../platform/clock.ts";
 import type { Result } from "../../platform/result.ts";
+import { UNHEARD_GIVES_WAY_MS } from "../../protocol/limits.ts";
 import type { Presence } from "../../protocol/frames.ts";
 import type { Audience } from "../publisher.ts";
 import { retryWindowMs } from "./accept-rate.ts";
@@ -90,6 +91,7 @@ export class Opening<Socket extends object> {
       this.#parts.sender.end(socket, "overloaded", dialect);
       return;
     }
+    this.#makeRoom(identity.sub);
     const decision = this.decide(options);
     const { epoch, head, oldest } = this.#parts.store.extent();
     const record = openRecord(identity, options, dialect, clock(), head);
@@ -139,6 +141,16 @@ export class Opening<Socket extends object> {
     }
     if (isNewUser) this.#ports.onPresenceChange();
     this.#ports.onOpened(session);
+  }
+
+  /** At the limit of a user: closes a socket of theirs whose client may have left unnoticed (HUB-30). */
+  #makeRoom(sub: string): void {
+    const { kind, clock } = this.#ports;
+    const { sessions, sender } = this.#parts;
+    const own = sessions.ofUser(sub);
+    if (own.size < kind.limits.socketsPerUser) return;
+    const [longest] = sessions.unheard(own, clock() - UNHEARD_GIVES_WAY_MS);
+    if (longest !== undefined) sender.end(longest[0], "tooManySockets");
   }
 
   #sendSnapshot(socket: Socket, session: LiveSession, at: Opened, whole: Whole): void {

@@ -83,6 +83,31 @@ export class SessionRegistry<Socket extends object> {
     return this.#indexed().users.get(sub) ?? new Map<Socket, LiveSession>();
   }
 
+  /**
+   * Those of some sessions that nothing was heard of since they opened, which was at `by` (milliseconds) or before:
+   * no frame, and no ping. Their clients may have left without the runtime telling it (HUB-30). The oldest is first.
+   */
+  unheard(of: ReadonlyMap<Socket, LiveSession>, by: number): (readonly [Socket, LiveSession])[] {
+    return [...of]
+      .filter(
+        ([socket, { record }]) =>
+          record.since <= by &&
+          record.transport === undefined &&
+          record.heard === undefined &&
+          this.#sockets.lastPingAt(socket) === null,
+      )
+      .toSorted(([, a], [, b]) => a.record.since - b.record.since);
+  }
+
+  /** A client has sent a frame. */
+  hear(socket: Socket, session: LiveSession): void {
+    const { transport, heard } = session.record;
+    // Behind the others is the Worker, whose end of the socket closes.
+    if (transport !== undefined || heard === true) return;
+    session.record = { ...session.record, heard: true };
+    this.save(socket, session);
+  }
+
   /** The session of a socket that has authenticated, or null. */
   live(socket: Socket): LiveSession | null {
     const known = this.#live.get(socket);

@@ -35,6 +35,8 @@ const OpenSession = z.object({
   dialect: z.string().optional(),
   /** Its numbers are the hub's seq minus this; absent: they are the same. */
   base: z.number().optional(),
+  /** Its client has sent a frame. Kept only of a client's own socket (HUB-30). */
+  heard: z.literal(true).optional(),
   /** Absent: the client's own socket. */
   transport: z.enum(TRANSPORTS).optional(),
   /** Its connection began after this seq. A snapshot or an earlier connection covers what is before. */

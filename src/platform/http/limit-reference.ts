@@ -62,6 +62,8 @@ const CHAPTERS = {
     SUBSCRIBE_CHANNELS_MAX: "`error` frame `invalid_frame`",
     TOPIC_MAX_LENGTH: "event `error` of Socket.IO: `invalid_frame`",
     SOCKETS_PER_USER: "the oldest socket closes with 4409",
+    UNHEARD_GIVES_WAY_MS:
+      "at the limit of a user, a socket that has sent nothing for longer closes first",
     CLOSING_SOCKETS_FACTOR:
       "503 at the upgrade: more than this many times `SOCKETS_PER_USER` were closed by us and are not gone",
     SOCKETS_PER_OBJECT: "503 at the upgrade, or close 1013",
@@ -172,6 +174,7 @@ const CHAPTERS = {
     SYNC_ALIVE_EVERY_MS:
       "a beat is told and written at most this often, unless it changes something",
     SYNC_ALIVE_QUIET_MS: "beats of an ended session count again",
+    SYNC_UNHEARD_MS: "the client is not counted, and keeps no machine active",
     SYNC_ALIVE_FILTER_MAX: "the next beat of each goes to the hub",
     SYNC_UPDATE_MAX_BYTES: "cannot be reached: contents and states are smaller",
     SYNC_JOURNAL_MAX_AGE_MS: "the oldest updates go; clients read them by REST",

@@ -3,9 +3,11 @@ import {
   SYNC_ALIVE_EVERY_MS,
   SYNC_ALIVE_QUIET_MS,
   SYNC_INACTIVE_AFTER_MS,
+  SYNC_UNHEARD_MS,
 } from "../../../protocol/limits.ts";
 import { SyncClient } from "../../../testing/sync-client.ts";
 import { VirtualAccount } from "../../../testing/virtual-account.ts";
+import { NATIVE_PING } from "../dialects/native.ts";
 import { SYNC_COMMANDS } from "../hub-commands.ts";
 
 /** An account with a session, a machine, and a phone that hears of them. */
@@ -20,9 +22,14 @@ class Alive {
     const phone = await SyncClient.connect(this.at);
     this.#phone = phone;
     const agent = await this.agent();
-    await SyncClient.connect(this.at, { clientType: "machine-scoped", machineId: "m1" });
+    const machine = await this.ofMachine();
+    await machine.say("anything");
     phone.forget();
     return { phone, agent };
+  }
+
+  ofMachine(): Promise<SyncClient> {
+    return SyncClient.connect(this.at, { clientType: "machine-scoped", machineId: "m1" });
   }
 
   agent(): Promise<SyncClient> {
@@ -291,6 +298,93 @@ describe("sync.md §0a a beat that wakes the hub", () => {
       });
       expect(rows).toBe(1);
     }
+  });
+});
+
+describe("HUB-30 a machine whose client has sent nothing since it connected", () => {
+  /** An account with a phone and a machine that is connected, and what the phone is told of the machine. */
+  async function begin() {
+    const alive = new Alive();
+    await alive.at.machine("m1");
+    await alive.at.run(SYNC_COMMANDS.changeMachine, { id: "m1", active: false });
+    const phone = await SyncClient.connect(alive.at);
+    const told = (): unknown[] => phone.ephemerals("machine-activity").map(({ active }) => active);
+    const machine = await alive.ofMachine();
+    expect(told()).toEqual([true]);
+    return { alive, at: alive.at, phone, machine, told };
+  }
+
+  it.each(["", ", also after a sleep"])(
+    "is inactive a minute later, and that is told%s",
+    async (how) => {
+      const { alive, at, machine, told } = await begin();
+      if (how !== "") await at.sleep();
+      await at.time.pass(SYNC_UNHEARD_MS - 500);
+      expect(told()).toEqual([true]);
+      await at.time.pass(1_000);
+      expect(told()).toEqual([true, false]);
+      expect(await alive.machine).toMatchObject({ active: false });
+      // It was there: it is served on, and its beat counts.
+      await alive.machineBeat(machine);
+      expect(told()).toEqual([true, false, true]);
+      // Nothing is left to look at.
+      await at.time.pass(5 * SYNC_UNHEARD_MS);
+      expect(told()).toEqual([true, false, true]);
+      await machine.leave("lost");
+      expect(told()).toEqual([true, false, true, false]);
+    },
+  );
+
+  it.each([
+    ["its client pings", ({ machine }) => machine.frame(NATIVE_PING.request)],
+    ["its client says anything", ({ machine }) => machine.say("anything")],
+    ["another client of it is heard", async ({ alive }) => (await alive.ofMachine()).say("hello")],
+    [
+      "somebody else beats for it",
+      async ({ alive, at, phone }) => {
+        await at.time.pass(SYNC_ALIVE_EVERY_MS);
+        await alive.machineBeat(phone);
+      },
+    ],
+  ] satisfies [string, (world: Awaited<ReturnType<typeof begin>>) => Promise<void>][])(
+    "stays active if %s",
+    async (_, does) => {
+      const world = await begin();
+      await does(world);
+      await world.at.time.pass(2 * SYNC_UNHEARD_MS);
+      expect(await world.alive.machine).toMatchObject({ active: true });
+      expect(world.told()).not.toContain(false);
+    },
+  );
+
+  it("is inactive as soon, however many of its clients have connected one after another", async () => {
+    const { alive, at, told } = await begin();
+    for (let i = 0; i < 10; i += 1) {
+      await at.time.pass(500);
+      await alive.ofMachine();
+    }
+    await at.time.pass(SYNC_UNHEARD_MS + 2_000);
+    expect(told().filter((active) => active === false)).toHaveLength(1);
+    expect(await alive.machine).toMatchObject({ active: false });
+  });
+
+  it("is looked at, too, if it connected while others were waiting to be looked at", async () => {
+    const { alive, at, told } = await begin();
+    await at.machine("m2");
+    await at.run(SYNC_COMMANDS.changeMachine, { id: "m2", active: false });
+    await at.time.pass(SYNC_UNHEARD_MS / 2);
+    await SyncClient.connect(at, { clientType: "machine-scoped", machineId: "m2" });
+    await at.time.pass(2 * SYNC_UNHEARD_MS);
+    expect(told().filter((active) => active === false)).toHaveLength(2);
+    expect(await alive.machine).toMatchObject({ active: false });
+  });
+
+  it("wakes the hub once, and not at all if the Worker is behind its socket", async () => {
+    const { at } = await begin();
+    await at.time.pass(SYNC_UNHEARD_MS + 1_000);
+    expect(at.hub.impl.host.store.readTask("sync/unheard")).toBeNull();
+    await at.connect({ clientType: "machine-scoped", machineId: "m1" }, { edge: "pre-auth" });
+    expect(at.hub.impl.host.store.readTask("sync/unheard")).toBeNull();
   });
 });
 

@@ -1,5 +1,11 @@
-import type { HubTurn } from "../../../hub/extension.ts";
-import { SYNC_ALIVE_EVERY_MS, SYNC_INACTIVE_AFTER_MS } from "../../../protocol/limits.ts";
+import { decodeTime } from "ulid";
+import type { Client, HubTurn } from "../../../hub/extension.ts";
+import {
+  SYNC_ALIVE_EVERY_MS,
+  SYNC_INACTIVE_AFTER_MS,
+  SYNC_UNHEARD_MS,
+} from "../../../protocol/limits.ts";
+import { GRANTS, scopeOf } from "../scope.ts";
 import { findMachine, oldestMachineBeat, quietMachines, setMachineActive } from "./machines.ts";
 import {
   endSession,
@@ -12,6 +18,12 @@ import { machineUpdates, sessionUpdates } from "./updates.ts";
 
 /** Task that ends what was not heard of for too long. */
 export const QUIET_TASK = "quiet";
+
+/** Task that looks for machines whose clients have sent nothing since they connected. */
+export const UNHEARD_TASK = "unheard";
+
+/** Shortest time between two of its looks, milliseconds: a connection is a moment younger than its id. */
+const UNHEARD_AGAIN_MS = 1_000;
 
 /** A beat of a session (sync.md §6.9). */
 export type SessionBeat = {
@@ -109,6 +121,40 @@ export function machineOnline(hub: HubTurn, id: string, online: boolean): void {
   machineUpdates.activity(hub, id, { active: online, activeAt: hub.now() });
   machineUpdates.status(hub, id, online);
   if (online) watch(hub);
+}
+
+/** A machine's client has connected. If it sends nothing, {@link endUnheard} looks at it once. */
+export function machineConnected(hub: HubTurn, id: string, connectionId: string): void {
+  machineOnline(hub, id, true);
+  const mayBeGone = hub.sockets.unheard(0).some((client) => client.connectionId === connectionId);
+  if (mayBeGone && hub.scheduledAt(UNHEARD_TASK) === null) {
+    hub.schedule(UNHEARD_TASK, hub.now() + SYNC_UNHEARD_MS);
+  }
+}
+
+/**
+ * The task is due: machines are inactive if nothing was heard of them for {@link SYNC_UNHEARD_MS}, and none of their
+ * clients has ever sent anything. Such clients may be gone without the runtime telling it (HUB-30). The next beat makes
+ * a machine active again.
+ */
+export function endUnheard(hub: HubTurn): void {
+  const ofMachines = (ms: number): Client[] =>
+    hub.sockets.unheard(ms).filter((client) => scopeOf(client).type === "machine-scoped");
+  const silent = ofMachines(SYNC_UNHEARD_MS);
+  const silentIds = new Set(silent.map(({ connectionId }) => connectionId));
+  for (const id of new Set(silent.map((client) => scopeOf(client).id ?? ""))) {
+    const clients = hub.sockets.of({ grant: GRANTS.machine(id) });
+    const isSilent = clients.every(({ connectionId }) => silentIds.has(connectionId));
+    const machine = findMachine(hub, id);
+    // Others may have beaten for it meanwhile.
+    const isQuiet = machine !== null && machine.activeAt <= hub.now() - SYNC_UNHEARD_MS;
+    if (isSilent && isQuiet && machine.active) machineOnline(hub, id, false);
+  }
+  const younger = ofMachines(0).filter(({ connectionId }) => !silentIds.has(connectionId));
+  if (younger.length === 0) return;
+  // When the youngest is due, so that many that connect together are one wake.
+  const youngest = Math.max(...younger.map(({ connectionId }) => decodeTime(connectionId)));
+  hub.schedule(UNHEARD_TASK, Math.max(youngest + SYNC_UNHEARD_MS, hub.now() + UNHEARD_AGAIN_MS));
 }
 
 /**

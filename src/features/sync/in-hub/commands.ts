@@ -3,7 +3,7 @@ import type { z } from "zod";
 import type { HubCommand } from "../../../hub/command.ts";
 import type { TurnedAway } from "../../../hub/core/dialect.ts";
 import type { Client, CommandHandler, HubContext, HubTurn } from "../../../hub/extension.ts";
-import { SYNC_ARTIFACT_RELEASE_RETRY_MS } from "../../../protocol/limits.ts";
+import { SYNC_ARTIFACT_RELEASE_RETRY_MS, SYNC_UNHEARD_MS } from "../../../protocol/limits.ts";
 import { OfToken, SYNC_COMMANDS } from "../hub-commands.ts";
 import type { Filter } from "../records.ts";
 import { type ClientType, GRANTS, scopeOf } from "../scope.ts";
@@ -144,7 +144,15 @@ export const SYNC_HANDLERS: readonly CommandHandler[] = [
   inTurn(SYNC_COMMANDS.queryUsage, queryUsage),
   inTurn(SYNC_COMMANDS.usageLimits, readUsageLimits),
   inTurn(SYNC_COMMANDS.verify, () => true),
-  inTurn(SYNC_COMMANDS.socketStats, ({ sockets }) => statsOf(sockets.of({ all: true }))),
+  inTurn(SYNC_COMMANDS.socketStats, ({ sockets }) => {
+    const unheard = new Set(
+      sockets.unheard(SYNC_UNHEARD_MS).map(({ connectionId }) => connectionId),
+    );
+    const heard = sockets
+      .of({ all: true })
+      .filter(({ connectionId }) => !unheard.has(connectionId));
+    return statsOf(heard);
+  }),
   inTurn(SYNC_COMMANDS.broadcast, ({ sockets }, { message, filter }) => {
     const to = sockets.of({ all: true }).filter((client) => isMeant(filter, client));
     sockets.deliver(

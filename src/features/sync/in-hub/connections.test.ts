@@ -12,9 +12,12 @@ import {
   SYNC_UPDATE_MAX_BYTES,
   SYNC_ID_MAX_LENGTH,
   SYNC_SOCKETS_PER_ACCOUNT,
+  SYNC_UNHEARD_MS,
+  UNHEARD_GIVES_WAY_MS,
 } from "../../../protocol/limits.ts";
 import { framesOf, VirtualAccount } from "../../../testing/virtual-account.ts";
 import { SYNC_DIALECTS, SyncClient } from "../../../testing/sync-client.ts";
+import { NATIVE_PING } from "../dialects/native.ts";
 import { SYNC_COMMANDS } from "../hub-commands.ts";
 import type { Filter } from "../records.ts";
 
@@ -182,6 +185,52 @@ describe("sync.md §6.1 a connection", () => {
     expect(clients.filter(({ socket }) => socket.closedWith !== null)).toEqual([]);
     await clients[0]?.leave();
     expect((await SyncClient.connect(at)).socket.closedWith).toBeNull();
+  });
+
+  it("makes room for a new one if its client has sent nothing, and may be gone", async () => {
+    const at = new VirtualAccount();
+    const clients: SyncClient[] = [];
+    for (let i = 0; i < SYNC_SOCKETS_PER_ACCOUNT; i += 1) {
+      clients.push(await SyncClient.connect(at));
+    }
+    const [first, second, third] = clients;
+    if (first === undefined || second === undefined || third === undefined) throw new Error();
+    await first.say("anything");
+    at.hub.message(second.socket, NATIVE_PING.request);
+    // All 100 may have been reset as they connected: nobody waits longer than this.
+    await at.time.pass(UNHEARD_GIVES_WAY_MS);
+    for (const dialect of SYNC_DIALECTS) {
+      const late = await SyncClient.connect(at, {}, { dialect });
+      expect(late.socket.closedWith).toBeNull();
+    }
+    const closed = clients.filter(({ socket }) => socket.closedWith !== null);
+    expect(closed).toEqual([third, clients[3]]);
+    expect(third.events("error")).toEqual([{ code: 4005, message: "Connection limit exceeded" }]);
+    expect(third.socket.closedWith).toBe(4005);
+    // Whoever has said something stays, and one more is refused.
+    for (const one of clients) if (one.socket.closedWith === null) await one.say("anything");
+    const refused = await SyncClient.connect(at);
+    expect(refused.socket.closedWith).toBe(4005);
+  });
+
+  it("is not counted once its client has sent nothing for a minute", async () => {
+    const at = new VirtualAccount();
+    await at.machine("m1");
+    const about = { clientType: "machine-scoped", machineId: "m1" };
+    const said = await SyncClient.connect(at, about);
+    const pings = await SyncClient.connect(at);
+    await SyncClient.connect(at, about);
+    await SyncClient.connect(at);
+    await said.say("anything");
+    at.hub.message(pings.socket, NATIVE_PING.request);
+    const count = async (): Promise<unknown> => {
+      const { totalConnections, byType } = await at.run(SYNC_COMMANDS.socketStats, {});
+      return [totalConnections, byType["user-scoped"], byType["machine-scoped"]];
+    };
+    await at.time.pass(SYNC_UNHEARD_MS - 1_000);
+    expect(await count()).toEqual([4, 2, 2]);
+    await at.time.pass(1_000);
+    expect(await count()).toEqual([2, 1, 1]);
   });
 });
 
