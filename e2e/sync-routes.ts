@@ -72,7 +72,7 @@ export async function syncRoutes(url: string): Promise<SyncRoute[]> {
 }
 
 /** Creates an account of sync. @returns its token */
-async function newAccount(url: string): Promise<string> {
+export async function newAccount(url: string): Promise<string> {
   const { publicKey, privateKey } = generateKeyPairSync("ed25519");
   // The key itself is the end of its frame (RFC 8410 §4).
   const key = publicKey.export({ format: "der", type: "spki" }).subarray(-32);

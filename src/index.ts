@@ -2,6 +2,7 @@ import { appFor } from "./app.ts";
 import type { Env } from "./env.ts";
 import { USER_KIND } from "./features/sync/wire.ts";
 import { AREAS, hubParts, runHourly, runningAreas } from "./features.ts";
+import { lookAgain } from "./hub/edge/hand-over.ts";
 import { Relay } from "./hub/relay.ts";
 import { Hub } from "./hub/hub.ts";
 import { GUILD_KIND } from "./hub/kinds.ts";
@@ -35,7 +36,8 @@ export class HubRelay extends Relay {
 
 export default {
   // The app is created at the first request, because Durable Objects do not need its routes.
-  fetch: (request, env, ctx) => appFor(env).fetch(request, env, ctx),
+  fetch: async (request, env, ctx) =>
+    lookAgain(await appFor(env).fetch(request, env, ctx), request.signal),
   async scheduled(_, env) {
     const running = runningAreas(AREAS, env);
     if (running.ok) await runHourly(running.value, env);

@@ -15,6 +15,8 @@ import { OPCODE_DIALECT } from "../../testing/opcode-dialect.ts";
 import { SOON } from "../../testing/soon.ts";
 import { TextClient } from "../../testing/text-client.ts";
 import { Hub } from "../hub.ts";
+import { CLIENT_LOST } from "./edge-socket.ts";
+import { lookAgain } from "./hand-over.ts";
 
 const env = testEnv as unknown as HubsEnv;
 const worker = (exports as unknown as { readonly default: Fetcher }).default;
@@ -326,3 +328,38 @@ describe.each(Object.entries(INTRODUCED))(
     });
   },
 );
+
+describe("HUB-30 the answer to an upgrade, as the Worker lets it go", () => {
+  /** The hub's end of a socket whose other end is in an answer. */
+  function handedOver(): { readonly hub: WebSocket; readonly answer: Response } {
+    const { 0: client, 1: hub } = new WebSocketPair();
+    hub.accept();
+    return { hub, answer: new Response(null, { status: 101, webSocket: client }) };
+  }
+
+  test("closes the hub's socket if the client has left meanwhile", async () => {
+    const { hub, answer } = handedOver();
+    const code = new Promise<number>((resolve) => {
+      hub.addEventListener("close", (event) => resolve(event.code));
+    });
+    const leaves = new AbortController();
+    const looked = lookAgain(answer, leaves.signal);
+    leaves.abort();
+    await looked;
+    expect(await code).toBe(CLIENT_LOST.code);
+  });
+
+  test("is passed on untouched if the client is there, and so is any other answer", async () => {
+    const { hub, answer } = handedOver();
+    const { signal } = new AbortController();
+    const passed = await lookAgain(answer, signal);
+    expect(passed).toBe(answer);
+    if (passed.webSocket === null) throw new Error("the socket is missing");
+    const client = new TextClient(passed.webSocket);
+    hub.send("hello");
+    await client.hears("hello");
+    client.close();
+    const other = Response.json({});
+    expect(await lookAgain(other, AbortSignal.abort())).toBe(other);
+  });
+});

@@ -1,4 +1,4 @@
-import { systemClock } from "../../platform/clock.ts";
+import { systemClock, systemTimer } from "../../platform/clock.ts";
 import { takeOf } from "../../platform/http/limit-user.ts";
 import { log } from "../../platform/log.ts";
 import { err, ok, type Result } from "../../platform/result.ts";
@@ -51,6 +51,22 @@ export async function handOver(
     log("warn", "hub.unreachable", { kind: kind.name, hub: name, error });
   }
   return err("unavailable");
+}
+
+/**
+ * Looks once more whether the client of an upgrade is there, when its answer is all that is left to do. workerd learns
+ * of a reset between two turns of its event loop. If it has answered before that, it never tells anybody that this
+ * client is gone, and a hub would count it for as long as its token is valid (HUB-30).
+ * @param client aborts when the client leaves
+ * @returns the answer
+ */
+export async function lookAgain(answer: Response, client: AbortSignal): Promise<Response> {
+  if (answer.status !== 101) return answer;
+  await new Promise<void>((resolve) => {
+    systemTimer(0, resolve);
+  });
+  if (client.aborted) closeUnused(answer);
+  return answer;
 }
 
 function closeUnused({ webSocket }: Response): void {
