@@ -27,6 +27,9 @@ export class Heartbeat {
     this.#interval = setInterval(() => {
       this.#ping(PONG_TIMEOUT_MS);
     }, PING_INTERVAL_MS);
+    // After anything that its client has sent, workerd ends the connection as soon as the hub closes it. Otherwise
+    // it waits until the hub sleeps, and Node reports no close until then (docs/protocol.md).
+    this.#ping(PONG_TIMEOUT_MS);
   }
 
   /** Call it when anything was received. */
