@@ -91,7 +91,7 @@ export class Opening<Socket extends object> {
       this.#parts.sender.end(socket, "overloaded", dialect);
       return;
     }
-    this.#makeRoom(identity.sub);
+    this.#makePlace(identity.sub);
     const decision = this.decide(options);
     const { epoch, head, oldest } = this.#parts.store.extent();
     const record = openRecord(identity, options, dialect, clock(), head);
@@ -144,7 +144,7 @@ export class Opening<Socket extends object> {
   }
 
   /** At the limit of a user: closes a socket of theirs whose client may have left unnoticed (HUB-30). */
-  #makeRoom(sub: string): void {
+  #makePlace(sub: string): void {
     const { kind, clock } = this.#ports;
     const { sessions, sender } = this.#parts;
     const own = sessions.ofUser(sub);
