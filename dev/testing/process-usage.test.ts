@@ -7,6 +7,7 @@ test("a process name with spaces and brackets is parsed", () => {
   expect(parseStat(line)).toEqual({ parent: 7, pages: 2560 });
 });
 
+// Elsewhere there is no /proc, and nothing that reads it runs.
 test.skipIf(process.platform !== "linux")("work shows in the CPU time of its process", async () => {
   const { cpuSeconds } = await usageOf(process.pid);
   const before = process.cpuUsage();

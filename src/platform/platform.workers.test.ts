@@ -946,6 +946,15 @@ describe("the shell", () => {
     expect(new Set(ids).size).toBe(3);
   });
 
+  it("gives them also to answers from elsewhere, whose own headers cannot be changed", async () => {
+    const app = createApp();
+    app.get("/elsewhere", () => Response.redirect("https://elsewhere.test/", 302));
+    const { status, headers } = await app.request("https://hub.test/elsewhere", {}, env);
+    expect([status, headers.get("Location")]).toEqual([302, "https://elsewhere.test/"]);
+    expect(headers.get("X-Request-Id")).toMatch(/^[\da-f-]{36}$/);
+    expect(headers.get("X-Content-Type-Options")).toBe("nosniff");
+  });
+
   it("logs one line per request, without the query", async () => {
     const info = vi.spyOn(console, "info");
     await callWorker("/nothing?ticket=secret");
